@@ -1,0 +1,45 @@
+#pragma once
+
+#include "engine/forward/plan.h"
+#include "engine/model/kv_cache.h"
+
+#include <functional>
+#include <span>
+
+/// Runs a plan over token ids.
+namespace ls {
+
+/// Receives tapped values. `value` has the site's shape for the positions of this call, in the run dtype (float32 for
+/// scores and patterns), and is only valid inside the call: clone what you keep.
+class TapSink {
+public:
+    virtual ~TapSink() = default;
+    virtual bool wants(HookPoint point) const = 0; ///< asked once per site and call
+    virtual void onTap(HookPoint point, const at::Tensor& value, int firstPosition) = 0;
+};
+
+struct ForwardInput {
+    std::span<const std::int32_t> ids; ///< appended at cache.length()
+    int promptLength = 0;              ///< for token masks: positions below it are prompt
+    bool allLogits = false;            ///< logits of every position, else of the last only
+    TapSink* taps = nullptr;
+    std::function<bool()> interrupted; ///< asked between blocks of a prefill; true = stop
+};
+
+class Forward {
+public:
+    explicit Forward(PlanPtr plan);
+    const ForwardPlan& plan() const { return *m_plan; }
+    /// Logits float32 [1 or ids, vocab]; the cache is longer by ids. On error (Cancelled, NanStream, ContextTooLarge)
+    /// the cache is as before.
+    Result<at::Tensor> run(const ForwardInput& input, KvCache& cache);
+
+private:
+    PlanPtr m_plan;
+    // rotary tables etc.
+};
+
+/// Final norm and unembedding of any stream vectors [n, d] -> float32 logits [n, vocab].
+at::Tensor unembed(const Model& model, const at::Tensor& stream);
+
+} // namespace ls

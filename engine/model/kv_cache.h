@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace ls {
+
+/// Keys and values of one lane. A layer whose attention was skipped at some position has no entry there, so every
+/// layer keeps its own list of positions (ascending). Keys are stored after rotary embedding.
+class KvCache {
+public:
+    KvCache(int blockCount, int kvHeads, int headWidth, at::ScalarType dtype);
+
+    int length() const { return m_length; } ///< positions run so far, whatever each layer stored
+    void truncate(int length);              ///< forgets positions >= length
+    KvCache clone() const;                  ///< deep copy (fork, experiments)
+    std::int64_t bytes() const;             ///< in use
+
+    /// Appends n rows; k, v: [n, kv heads, d_head]; positions ascending, all greater than the stored ones.
+    void append(int layer, const at::Tensor& k, const at::Tensor& v, int firstPosition);
+    at::Tensor keys(int layer) const;   ///< [kv heads, entries, d_head], a view
+    at::Tensor values(int layer) const; ///< likewise
+    const std::vector<std::int32_t>& positions(int layer) const;
+    void advance(int n) { m_length += n; } ///< after all layers ran
+
+private:
+    struct Layer {
+        at::Tensor k, v; // [kv heads, capacity, d_head], grown by doubling
+        std::vector<std::int32_t> positions;
+    };
+    void reserve(Layer& layer, int entries);
+
+    std::vector<Layer> m_layers;
+    int m_kvHeads, m_headWidth, m_length = 0;
+    at::ScalarType m_dtype;
+};
+
+} // namespace ls
