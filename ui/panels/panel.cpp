@@ -1,0 +1,176 @@
+#include "ui/panels/panel.h"
+
+#include "ui/shell/text.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QSaveFile>
+#include <QStackedLayout>
+#include <QStyle>
+#include <QTimer>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace ls {
+
+namespace {
+constexpr const char* kStateNames[] = {"empty", "loading", "live", "captured", "stale", "error", "unavailable"};
+}
+
+Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWidget* parent)
+    : QFrame(parent)
+    , m_id(id)
+    , m_workbench(workbench)
+{
+    const QString name = QStringLiteral("panel.%1").arg(id);
+    setObjectName(name);
+    setAccessibleName(title);
+    setProperty("panel", true);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(1, 1, 1, 1);
+    layout->setSpacing(0);
+
+    auto* head = new QWidget;
+    head->setProperty("head", true);
+    head->setAttribute(Qt::WA_StyledBackground);
+    head->setFixedHeight(34);
+    auto* row = new QHBoxLayout(head);
+    row->setContentsMargins(10, 0, 6, 0);
+    row->setSpacing(6);
+    auto* label = new QLabel(title);
+    label->setObjectName(name + QStringLiteral(".title"));
+    label->setProperty("role", "title");
+    row->addWidget(label);
+    m_chip = new QLabel;
+    m_chip->setObjectName(name + QStringLiteral(".state"));
+    m_chip->setProperty("chip", true);
+    row->addWidget(m_chip);
+    row->addStretch(1);
+    m_options = new QHBoxLayout;
+    m_options->setSpacing(6);
+    row->addLayout(m_options);
+    const auto button = [&](const QString& part, const QString& sign, const QString& tip) {
+        auto* tool = new QToolButton;
+        tool->setObjectName(name + QLatin1Char('.') + part);
+        tool->setText(sign);
+        tool->setToolTip(tip);
+        tool->setAccessibleName(tip);
+        row->addWidget(tool);
+        return tool;
+    };
+    auto* update = button(QStringLiteral("update"), tr("Update"), tr("Compute again with the present settings"));
+    update->hide();
+    connect(update, &QToolButton::clicked, this, &Panel::actionRequested);
+    auto* copy = button(QStringLiteral("copy"), QStringLiteral("⧉"), tr("Copy the numbers as a table"));
+    connect(copy, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(tableAsTsv()); });
+    auto* save = button(QStringLiteral("export"), QStringLiteral("⇪"), tr("Export the numbers as a file"));
+    connect(save, &QToolButton::clicked, this, [this] {
+        auto* dialog = new QFileDialog(this, tr("Export"), m_id + QStringLiteral(".tsv"), tr("Tab-separated (*.tsv)"));
+        dialog->setAcceptMode(QFileDialog::AcceptSave);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
+            QSaveFile file(path);
+            if (!file.open(QIODevice::WriteOnly) || file.write(tableAsTsv().toUtf8()) < 0 || !file.commit())
+                showError({Errc::FileNotWritable, tr("%1 could not be written.").arg(path).toStdString(),
+                           tr("Choose another folder.").toStdString(), file.errorString().toStdString()});
+        });
+        dialog->open();
+    });
+    auto* help = button(QStringLiteral("help"), QStringLiteral("?"), tr("What this panel shows"));
+    connect(help, &QToolButton::clicked, this, [this] { Q_EMIT helpRequested(m_id); });
+    layout->addWidget(head);
+
+    auto* body = new QWidget;
+    m_stack = new QStackedLayout(body);
+    auto* page = new QWidget;
+    auto* pageLayout = new QVBoxLayout(page);
+    pageLayout->setContentsMargins(16, 8, 16, 8);
+    m_message = new QLabel;
+    m_message->setObjectName(name + QStringLiteral(".message"));
+    m_message->setWordWrap(true);
+    m_message->setAlignment(Qt::AlignCenter);
+    m_message->setProperty("role", "second");
+    m_message->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    auto* action = new QPushButton;
+    action->setObjectName(name + QStringLiteral(".action"));
+    connect(action, &QPushButton::clicked, this, &Panel::actionRequested);
+    pageLayout->addStretch(1);
+    pageLayout->addWidget(m_message);
+    pageLayout->addWidget(action, 0, Qt::AlignHCenter);
+    pageLayout->addStretch(1);
+    m_stack->addWidget(page);
+    layout->addWidget(body, 1);
+    setState(State::Empty);
+}
+
+QString Panel::stateName() const
+{
+    return QLatin1String(kStateNames[int(m_state)]);
+}
+
+void Panel::setState(State state, const QString& text, const QString& button)
+{
+    const bool changed = m_state != state;
+    m_state = state;
+    QString chip;
+    const char* tone = "";
+    switch (state) {
+    case State::Empty: break;
+    case State::Loading: chip = tr("working"); break;
+    case State::Live:
+        chip = tr("● live");
+        tone = "good";
+        break;
+    case State::Captured: chip = tr("captured"); break;
+    case State::Stale:
+        chip = text.isEmpty() ? tr("settings changed") : text;
+        tone = "warning";
+        break;
+    case State::Error:
+        chip = tr("error");
+        tone = "error";
+        break;
+    case State::Unavailable: chip = tr("not available"); break;
+    }
+    m_chip->setVisible(!chip.isEmpty());
+    m_chip->setText(chip);
+    if (m_chip->property("tone").toString() != QLatin1String(tone)) {
+        m_chip->setProperty("tone", tone);
+        m_chip->style()->unpolish(m_chip);
+        m_chip->style()->polish(m_chip);
+    }
+    auto* action = findChild<QPushButton*>(objectName() + QStringLiteral(".action"));
+    m_message->setText(text);
+    action->setText(button);
+    action->setVisible(!button.isEmpty());
+    findChild<QToolButton*>(objectName() + QStringLiteral(".update"))->setVisible(state == State::Stale);
+    const bool content = m_content && (state == State::Live || state == State::Captured || state == State::Stale);
+    m_stack->setCurrentIndex(content ? 1 : 0);
+    if (changed)
+        Q_EMIT stateChanged();
+}
+
+void Panel::showError(const Error& error)
+{
+    setState(State::Error, text::sentence(error));
+    m_message->setToolTip(text::of(error.detail));
+}
+
+void Panel::setContent(QWidget* content)
+{
+    if (m_content)
+        m_content->deleteLater();
+    m_content = content;
+    m_stack->addWidget(content);
+}
+
+void Panel::addOption(QWidget* widget)
+{
+    m_options->addWidget(widget);
+}
+
+} // namespace ls
