@@ -15,9 +15,9 @@
 namespace ls {
 
 namespace {
-constexpr int kTurnMs = 8;          // decoding per event-loop turn
-constexpr int kLogLines = 40;       // stderr kept for the reason of a death
-constexpr int kQuitMs = 2000;       // after stdin is closed
+constexpr int kTurnMs = 8;    // decoding per event-loop turn
+constexpr int kLogLines = 40; // stderr kept for the reason of a death
+constexpr int kQuitMs = 2000; // after stdin is closed
 constexpr qint64 kReadBytes = 1 << 20;
 } // namespace
 
@@ -38,8 +38,8 @@ struct EngineClient::Private {
     {
         if (!recording.isOpen())
             return;
-        recording.write(QByteArray::number(clock.nsecsElapsed() / 1000) + ' ' + direction + ' '
-                        + QByteArray::fromStdString(line) + '\n');
+        recording.write(QByteArray::number(clock.nsecsElapsed() / 1000) + ' ' + direction + ' ' +
+                        QByteArray::fromStdString(line) + '\n');
         recording.flush();
     }
 };
@@ -80,7 +80,8 @@ void EngineClient::setRecording(const QString& path)
         return;
     d->recording.setFileName(path);
     if (!d->recording.open(QIODevice::WriteOnly | QIODevice::Truncate))
-        qWarning("recording %s cannot be written: %s", qUtf8Printable(path), qUtf8Printable(d->recording.errorString()));
+        qWarning("recording %s cannot be written: %s", qUtf8Printable(path),
+                 qUtf8Printable(d->recording.errorString()));
 }
 
 void EngineClient::start()

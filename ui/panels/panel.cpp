@@ -119,13 +119,18 @@ void Panel::setState(State state, const QString& text, const QString& button)
     QString chip;
     const char* tone = "";
     switch (state) {
-    case State::Empty: break;
-    case State::Loading: chip = tr("working"); break;
+    case State::Empty:
+        break;
+    case State::Loading:
+        chip = tr("working");
+        break;
     case State::Live:
         chip = tr("● live");
         tone = "good";
         break;
-    case State::Captured: chip = tr("captured"); break;
+    case State::Captured:
+        chip = tr("captured");
+        break;
     case State::Stale:
         chip = text.isEmpty() ? tr("settings changed") : text;
         tone = "warning";
@@ -134,7 +139,9 @@ void Panel::setState(State state, const QString& text, const QString& button)
         chip = tr("error");
         tone = "error";
         break;
-    case State::Unavailable: chip = tr("not available"); break;
+    case State::Unavailable:
+        chip = tr("not available");
+        break;
     }
     m_chip->setVisible(!chip.isEmpty());
     m_chip->setText(chip);

@@ -48,7 +48,8 @@ double luminance(const QColor& color)
 
 QColor mix(const QColor& a, const QColor& b, double t)
 {
-    return QColor::fromRgbF(float(a.redF() + (b.redF() - a.redF()) * t), float(a.greenF() + (b.greenF() - a.greenF()) * t),
+    return QColor::fromRgbF(float(a.redF() + (b.redF() - a.redF()) * t),
+                            float(a.greenF() + (b.greenF() - a.greenF()) * t),
                             float(a.blueF() + (b.blueF() - a.blueF()) * t));
 }
 
@@ -208,11 +209,14 @@ QFrame#bannerFrame { background: @panel; border: 1px solid @error; border-left: 
 )");
     const QColor selection = mix(color(Role::Panel), color(Role::Accent), isDark() ? 0.30 : 0.16);
     const std::pair<const char*, QColor> names[] = {
-        {"@window", color(Role::Window)},    {"@panel", color(Role::Panel)},       {"@border", color(Role::Border)},
-        {"@strong", color(Role::StrongBorder)}, {"@text", color(Role::Text)},      {"@second", color(Role::TextSecond)},
-        {"@third", color(Role::TextThird)},  {"@accent", color(Role::Accent)},     {"@laneB", color(Role::LaneB)},
-        {"@good", color(Role::Good)},        {"@warning", color(Role::Warning)},   {"@error", color(Role::Error)},
-        {"@grid", color(Role::Grid)},        {"@onAccent", textOn(color(Role::Accent))}, {"@selection", selection}};
+        {"@window", color(Role::Window)},   {"@panel", color(Role::Panel)},
+        {"@border", color(Role::Border)},   {"@strong", color(Role::StrongBorder)},
+        {"@text", color(Role::Text)},       {"@second", color(Role::TextSecond)},
+        {"@third", color(Role::TextThird)}, {"@accent", color(Role::Accent)},
+        {"@laneB", color(Role::LaneB)},     {"@good", color(Role::Good)},
+        {"@warning", color(Role::Warning)}, {"@error", color(Role::Error)},
+        {"@grid", color(Role::Grid)},       {"@onAccent", textOn(color(Role::Accent))},
+        {"@selection", selection}};
     for (const auto& [name, value] : names)
         sheet.replace(QLatin1String(name), value.name());
     return sheet;

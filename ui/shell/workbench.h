@@ -101,6 +101,14 @@ Q_SIGNALS:
 private:
     friend class DeskCommand;
     void applyDesk(const Desk& desk);
+    void sendDesk();
+    Status adopt(Result<std::unique_ptr<Session>> session);
+    RunData* liveRun() const; ///< the one being generated, whichever is in view
+    void onMessage(const EngineMessage& message);
+    void onToggleAnswer(const EngineMessage& message, Desk sent);
+    void onExperiment(const EngineMessage& message, ExperimentData* experiment);
+    void onGeneration(const EngineMessage& message);
+    void onDied(const Error& error);
     struct Private;
     std::unique_ptr<Private> d;
     EngineClient* m_client;
