@@ -56,12 +56,9 @@ Lane::Lane(const QString& name, Workbench* workbench, QWidget* parent)
     if (name != QLatin1String("A"))
         m_colour->addItem(tr("KL to A"), QStringLiteral("kl"));
     row->addWidget(m_title);
-    row->addWidget(m_state);
+    row->addWidget(m_state, 0, Qt::AlignVCenter);
     row->addWidget(m_rate);
     row->addStretch(1);
-    auto* label = new QLabel(tr("Colour"));
-    label->setProperty("role", "second");
-    row->addWidget(label);
     row->addWidget(m_colour);
     m_flow = new TokenFlow;
     m_flow->setObjectName(id + QStringLiteral(".tokens"));
@@ -118,7 +115,7 @@ void Lane::refresh()
     RunData* run = m_workbench->run();
     const LaneData* lane = run ? run->lane(m_name.toStdString()) : nullptr;
     const std::size_t methods = lane ? lane->methods.size() : enabledMethods(m_workbench->desk()).size();
-    m_title->setText(m_name == QLatin1String("A") ? tr("A · baseline (dense)")
+    m_title->setText(m_name == QLatin1String("A") ? tr("A · baseline")
                      : methods == 0               ? tr("%1 · no method on").arg(m_name)
                                                   : tr("%1 · %n method(s)", nullptr, int(methods)).arg(m_name));
     m_state->setVisible(lane != nullptr);

@@ -48,7 +48,7 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
     m_chip = new QLabel;
     m_chip->setObjectName(name + QStringLiteral(".state"));
     m_chip->setProperty("chip", true);
-    row->addWidget(m_chip);
+    row->addWidget(m_chip, 0, Qt::AlignVCenter);
     row->addStretch(1);
     m_options = new QHBoxLayout;
     m_options->setSpacing(6);
@@ -65,9 +65,9 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
     auto* update = button(QStringLiteral("update"), tr("Update"), tr("Compute again with the present settings"));
     update->hide();
     connect(update, &QToolButton::clicked, this, &Panel::actionRequested);
-    auto* copy = button(QStringLiteral("copy"), QStringLiteral("⧉"), tr("Copy the numbers as a table"));
+    auto* copy = button(QStringLiteral("copy"), tr("Copy"), tr("Copy the numbers as a table"));
     connect(copy, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(tableAsTsv()); });
-    auto* save = button(QStringLiteral("export"), QStringLiteral("⇪"), tr("Export the numbers as a file"));
+    auto* save = button(QStringLiteral("export"), tr("Export"), tr("Export the numbers as a file"));
     connect(save, &QToolButton::clicked, this, [this] {
         auto* dialog = new QFileDialog(this, tr("Export"), m_id + QStringLiteral(".tsv"), tr("Tab-separated (*.tsv)"));
         dialog->setAcceptMode(QFileDialog::AcceptSave);

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "ui/panels/panel.h"
+
+class QTableWidget;
+
+namespace ls {
+
+/// What each block would say next: top tokens and their probability per layer at the selected (else newest) token.
+class LogitLensPanel : public Panel {
+    Q_OBJECT
+public:
+    explicit LogitLensPanel(Workbench* workbench, QWidget* parent = nullptr);
+    QString tableAsTsv() const override;
+
+private:
+    void refresh();
+    QTableWidget* m_table;
+};
+
+} // namespace ls
