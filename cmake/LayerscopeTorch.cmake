@@ -25,5 +25,5 @@ set_target_properties(layerscope::torch_cpu PROPERTIES
     IMPORTED_LOCATION ${LAYERSCOPE_TORCH_DIR}/lib/libtorch_cpu.so
     INTERFACE_LINK_LIBRARIES "layerscope::c10"
     INTERFACE_LINK_OPTIONS "LINKER:--allow-shlib-undefined"
-    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES
+    INTERFACE_INCLUDE_DIRECTORIES
         "${LAYERSCOPE_TORCH_DIR}/include;${LAYERSCOPE_TORCH_DIR}/include/torch/csrc/api/include")

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 /// Runs a plan over token ids.
 namespace ls {
@@ -35,8 +36,16 @@ public:
     Result<at::Tensor> run(const ForwardInput& input, KvCache& cache);
 
 private:
+    struct Step; // one chunk of positions on its way through the blocks
+    Status runChunk(const ForwardInput& input, std::span<const std::int32_t> ids, KvCache& cache, bool checkBlocks,
+                    std::vector<at::Tensor>& logits);
+    at::Tensor attentionBranch(Step& step, int layer, KvCache& cache);
+    at::Tensor mlpBranch(Step& step, int layer);
+    void edit(const std::vector<SiteEdit>& edits, at::Tensor& value, const Step& step) const;
+    void growRotaryTables(int length);
+
     PlanPtr m_plan;
-    // rotary tables etc.
+    at::Tensor m_cosines, m_sines; // [positions, rotated / 2] float32
 };
 
 /// Final norm and unembedding of any stream vectors [n, d] -> float32 logits [n, vocab].

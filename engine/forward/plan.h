@@ -6,6 +6,7 @@
 #include "engine/model/model.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -62,7 +63,7 @@ private:
     friend class PlanBuilder;
     std::shared_ptr<const Model> m_model;
     std::vector<BlockPlan> m_blocks;
-    std::vector<std::shared_ptr<const BlockWeights>> m_ownWeights; // [block], null where the model's are used
+    std::vector<std::shared_ptr<BlockWeights>> m_ownWeights; // [block], null where the model's are used
     MethodSet m_methods;
     Changes m_changes = Changes::Nothing;
     std::int64_t m_ownWeightBytes = 0;

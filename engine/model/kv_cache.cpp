@@ -1,0 +1,91 @@
+#include "engine/model/kv_cache.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+
+namespace ls {
+
+KvCache::KvCache(int blockCount, int kvHeads, int headWidth, at::ScalarType dtype)
+    : m_layers(std::size_t(blockCount))
+    , m_kvHeads(kvHeads)
+    , m_headWidth(headWidth)
+    , m_dtype(dtype)
+{
+}
+
+void KvCache::truncate(int length)
+{
+    for (Layer& layer : m_layers) {
+        const auto end = std::lower_bound(layer.positions.begin(), layer.positions.end(), length);
+        layer.positions.erase(end, layer.positions.end());
+    }
+    m_length = std::min(m_length, length);
+}
+
+KvCache KvCache::clone() const
+{
+    KvCache copy = *this;
+    for (Layer& layer : copy.m_layers) {
+        if (!layer.k.defined())
+            continue;
+        layer.k = layer.k.clone();
+        layer.v = layer.v.clone();
+    }
+    return copy;
+}
+
+std::int64_t KvCache::bytes() const
+{
+    std::int64_t entries = 0;
+    for (const Layer& layer : m_layers)
+        entries += std::int64_t(layer.positions.size());
+    return 2 * entries * m_kvHeads * m_headWidth * std::int64_t(c10::elementSize(m_dtype));
+}
+
+void KvCache::reserve(Layer& layer, int entries)
+{
+    constexpr int kFirst = 256;
+    const int capacity = layer.k.defined() ? int(layer.k.size(1)) : 0;
+    if (entries <= capacity)
+        return;
+    const int grown = std::max({entries, 2 * capacity, kFirst});
+    for (at::Tensor* tensor : {&layer.k, &layer.v}) {
+        at::Tensor larger = at::empty({m_kvHeads, grown, m_headWidth}, m_dtype);
+        const auto used = std::int64_t(layer.positions.size());
+        if (used > 0)
+            larger.narrow(1, 0, used).copy_(tensor->narrow(1, 0, used));
+        *tensor = std::move(larger);
+    }
+}
+
+void KvCache::append(int index, const at::Tensor& k, const at::Tensor& v, int firstPosition)
+{
+    Layer& layer = m_layers.at(std::size_t(index));
+    const auto used = std::int64_t(layer.positions.size());
+    const std::int64_t n = k.size(0);
+    reserve(layer, int(used + n));
+    layer.k.narrow(1, used, n).copy_(k.transpose(0, 1));
+    layer.v.narrow(1, used, n).copy_(v.transpose(0, 1));
+    for (std::int64_t i = 0; i < n; ++i)
+        layer.positions.push_back(firstPosition + std::int32_t(i));
+}
+
+at::Tensor KvCache::keys(int index) const
+{
+    const Layer& layer = m_layers.at(std::size_t(index));
+    return layer.k.narrow(1, 0, std::int64_t(layer.positions.size()));
+}
+
+at::Tensor KvCache::values(int index) const
+{
+    const Layer& layer = m_layers.at(std::size_t(index));
+    return layer.v.narrow(1, 0, std::int64_t(layer.positions.size()));
+}
+
+const std::vector<std::int32_t>& KvCache::positions(int index) const
+{
+    return m_layers.at(std::size_t(index)).positions;
+}
+
+} // namespace ls
