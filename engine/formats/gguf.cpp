@@ -1,6 +1,7 @@
 #include "engine/formats/gguf.h"
 
 #include "engine/formats/mapped_file.h"
+#include "engine/formats/utf8.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -101,7 +102,7 @@ public:
     Error damaged(std::string_view what) const
     {
         return {Errc::FileFormat, "The GGUF file is damaged or cut off.", "Fetch the file again and compare its size.",
-                fmt::format("{} at byte {}", what, m_offset)};
+                fmt::format("{} at byte {}", utf8::repaired(what), m_offset)};
     }
     template <typename T>
     Result<T> take()
@@ -230,6 +231,8 @@ json shownValue(const Value& value)
         [](const auto& plain) -> json {
             if constexpr (std::is_same_v<std::decay_t<decltype(plain)>, Array>)
                 return nullptr;
+            else if constexpr (std::is_same_v<std::decay_t<decltype(plain)>, std::string>)
+                return utf8::repaired(plain); // the JSON library throws on anything else when it writes
             else
                 return plain;
         },
@@ -273,7 +276,7 @@ public:
     {
         json out = json::object();
         for (const auto& [key, value] : m_values)
-            out[key] = shownValue(value);
+            out[utf8::repaired(key)] = shownValue(value);
         return out;
     }
     std::string fingerprint() const override;
