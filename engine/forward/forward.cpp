@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace ls {
 
@@ -43,7 +44,11 @@ at::Tensor project(const at::Tensor& x, const at::Tensor& weight)
 
 bool finite(const at::Tensor& x)
 {
-    return std::isfinite(x.sum().item<float>());
+    const float* values = x.data_ptr<float>();
+    bool good = true; // no early exit: the loop then runs on vectors
+    for (std::int64_t i = 0; i < x.numel(); ++i)
+        good &= std::abs(values[i]) <= std::numeric_limits<float>::max();
+    return good;
 }
 
 } // namespace
@@ -213,7 +218,7 @@ Status Forward::runChunk(const ForwardInput& input, std::span<const std::int32_t
     }
     const bool all = input.allLogits || step.wants(Site::Logits, -1) || step.wants(Site::FinalNorm, -1);
     const at::Tensor last = all ? step.stream : step.stream.narrow(0, step.n - 1, 1);
-    if (!finite(last))
+    if (!finite(step.stream))
         return Error{Errc::NanStream, {}, {}, {}};
     const at::Tensor normed = rmsNorm(last.contiguous(), weights.finalNorm, model.config().normEpsilon);
     step.tap(Site::FinalNorm, -1, normed);

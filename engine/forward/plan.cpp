@@ -31,6 +31,7 @@ int strength(Changes changes)
 }
 
 /// Plans that were expensive to make (pruned copies), newest last. A toggle back and forth costs its plan once.
+/// Emptied by forgetPlans() when the model is closed: a plan keeps its model alive.
 class PlanCache {
 public:
     PlanPtr find(const Model* model, const MethodSet& methods)
@@ -52,6 +53,12 @@ public:
             m_plans.erase(m_plans.begin());
     }
 
+    void clear()
+    {
+        const std::scoped_lock lock(m_mutex);
+        m_plans.clear();
+    }
+
 private:
     std::mutex m_mutex;
     std::vector<PlanPtr> m_plans;
@@ -61,6 +68,12 @@ PlanCache& planCache()
 {
     static PlanCache cache;
     return cache;
+}
+
+bool namesFile(const MethodSet& methods)
+{
+    return std::any_of(methods.begin(), methods.end(),
+                       [](const MethodUse& use) { return use.params.contains("vector"); });
 }
 
 std::optional<PlanError> conflictIn(const MethodSet& methods)
@@ -126,6 +139,11 @@ PlanPtr PlanBuilder::finish(MethodSet methods, Changes changes)
     return std::exchange(m_plan, nullptr);
 }
 
+void forgetPlans()
+{
+    planCache().clear();
+}
+
 std::variant<PlanPtr, PlanError> compilePlan(std::shared_ptr<const Model> model, const MethodSet& methods)
 {
     if (PlanPtr kept = planCache().find(model.get(), methods))
@@ -143,7 +161,7 @@ std::variant<PlanPtr, PlanError> compilePlan(std::shared_ptr<const Model> model,
                               fmt::format("There is no method \"{}\".", use.method),
                               fmt::format("Known: {}.", fmt::join(MethodRegistry::instance().ids(), ", ")),
                               {}}};
-        auto intervention = (*create)(use.params, *model);
+        auto intervention = (*create)(use.params, model);
         if (!intervention)
             return PlanError{int(i), intervention.error()};
         std::move(intervention).value()->contribute(builder);
@@ -152,7 +170,8 @@ std::variant<PlanPtr, PlanError> compilePlan(std::shared_ptr<const Model> model,
         changes = strength(own) > strength(changes) ? own : changes;
     }
     PlanPtr plan = builder.finish(methods, changes);
-    if (plan->ownWeightBytes() > 0)
+    // A set that names a file is made again: the file may have changed under the same path.
+    if (plan->ownWeightBytes() > 0 && !namesFile(methods))
         planCache().keep(plan);
     return plan;
 }

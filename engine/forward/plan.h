@@ -103,4 +103,7 @@ using InterventionPtr = std::unique_ptr<Intervention>;
 /// by (model, method json) so that a toggle back and forth costs it once.
 std::variant<PlanPtr, PlanError> compilePlan(std::shared_ptr<const Model> model, const MethodSet& methods);
 
+/// Drops cached plans; called when a model is closed, because a plan keeps its model in memory.
+void forgetPlans();
+
 } // namespace ls

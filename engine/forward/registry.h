@@ -12,7 +12,8 @@ namespace ls {
 /// include direction (plugins see engine, never back) holds.
 class MethodRegistry {
 public:
-    using Create = std::function<Result<InterventionPtr>(const nlohmann::json& params, const Model& model)>;
+    using Create =
+        std::function<Result<InterventionPtr>(const nlohmann::json& params, const std::shared_ptr<const Model>& model)>;
     static MethodRegistry& instance();
     void add(std::string id, Create create);
     const Create* find(const std::string& id) const;
