@@ -25,5 +25,6 @@ set_target_properties(layerscope::torch_cpu PROPERTIES
     IMPORTED_LOCATION ${LAYERSCOPE_TORCH_DIR}/lib/libtorch_cpu.so
     INTERFACE_LINK_LIBRARIES "layerscope::c10"
     INTERFACE_LINK_OPTIONS "LINKER:--allow-shlib-undefined"
-    INTERFACE_INCLUDE_DIRECTORIES
-        "${LAYERSCOPE_TORCH_DIR}/include;${LAYERSCOPE_TORCH_DIR}/include/torch/csrc/api/include")
+    # After the system's folders: the wheel carries headers of its own fmt, which is another version than ours.
+    INTERFACE_COMPILE_OPTIONS
+        "SHELL:-idirafter ${LAYERSCOPE_TORCH_DIR}/include;SHELL:-idirafter ${LAYERSCOPE_TORCH_DIR}/include/torch/csrc/api/include")
