@@ -1,6 +1,7 @@
 #include "plugins/steering/steering.h"
 
 #include "plugins/parameters.h"
+#include "plugins/reference_statistics.h"
 
 #include <ATen/ops/tensor.h>
 
@@ -42,15 +43,22 @@ private:
 Result<InterventionPtr> createSteering(const nlohmann::json& params, const std::shared_ptr<const Model>& model)
 {
     LS_TRY(const Parameters checked, Parameters::check("steering", params, *model));
-    if (checked.text("unit") != "raw")
-        return Error{Errc::NotSupported,
-                     "The units rho and sigma need statistics of this model, which are not measured yet.",
-                     "Choose the unit raw.",
-                     {}};
     LS_TRY(const auto directions, directionsFor(checked.text("vector"), checked.layers("layers"), *model));
+    const std::string unit = checked.text("unit");
+    std::shared_ptr<const ReferenceStatistics> statistics;
+    if (unit != "raw") {
+        LS_TRY(statistics, ReferenceStatistics::of(model));
+    }
     std::map<int, at::Tensor> additions;
-    for (const auto& [layer, direction] : directions)
-        additions[layer] = at::tensor(direction, at::kFloat).mul(checked.number("coefficient"));
+    for (const auto& [layer, direction] : directions) {
+        at::Tensor vector = at::tensor(direction, at::kFloat);
+        double scale = checked.number("coefficient");
+        if (statistics) { // both units take the direction only; its length in the file does not matter
+            vector = vector.div(vector.norm());
+            scale *= unit == "rho" ? statistics->medianNorm(layer) : statistics->projectionDeviation(layer, vector);
+        }
+        additions[layer] = vector.mul(scale);
+    }
     return InterventionPtr(new Steering(std::move(additions), maskOf(checked.text("tokens"))));
 }
 

@@ -6,7 +6,7 @@
 
 namespace ls::plugins {
 
-/// Adds a direction after chosen blocks. Errors: those of directionsFor; NotSupported for the units rho and sigma.
+/// Adds a direction after chosen blocks; units: method.json. Errors: those of directionsFor.
 Result<InterventionPtr> createSteering(const nlohmann::json& params, const std::shared_ptr<const Model>& model);
 
 } // namespace ls::plugins

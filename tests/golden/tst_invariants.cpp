@@ -1,5 +1,7 @@
 #include "tests/support/golden.h"
 
+#include "plugins/reference_statistics.h"
+
 #include <ATen/ops/cat.h>
 #include <nlohmann/json.hpp>
 
@@ -28,6 +30,7 @@ private Q_SLOTS:
     void windowDecode_equalsItsPrefill();
     void pruning_touchesOnlyItsOwnCopies_data();
     void pruning_touchesOnlyItsOwnCopies();
+    void steeringUnits_meanWhatTheySay();
     void parameters_areRefusedWithAReason_data();
     void parameters_areRefusedWithAReason();
 
@@ -272,6 +275,28 @@ void TestInvariants::pruning_touchesOnlyItsOwnCopies()
             QCOMPARE(slice.count_nonzero().item<std::int64_t>() == 0, i < 3);
         }
     }
+}
+
+void TestInvariants::steeringUnits_meanWhatTheySay()
+{
+    const std::string file = m_folder.filePath(QStringLiteral("v.safetensors")).toStdString();
+    at::Tensor direction = at::empty({576}, at::kFloat).fill_(0.0f);
+    direction.data_ptr<float>()[10] = 5.0f; // the length in the file counts for raw only
+    writeVector(file, direction);
+    const auto added = [&](const char* unit) {
+        const PlanPtr steered =
+            plan(m_model, {{"steering", {{"vector", file}, {"layers", {12}}, {"coefficient", 0.5}, {"unit", unit}}}});
+        return std::get<Addition>(steered->blocks()[12].residPostEdits.at(0).what).vector;
+    };
+    QCOMPARE(added("raw")[10].item<float>(), 2.5f);
+    const auto statistics = plugins::ReferenceStatistics::of(m_model).value();
+    QVERIFY(statistics->medianNorm(12) > 1.0 &&
+            statistics->medianNorm(12) < 1000.0); // position 0 alone is above 20 000
+    QCOMPARE(added("rho")[10].item<float>(), float(0.5 * statistics->medianNorm(12)));
+    QCOMPARE(added("sigma")[10].item<float>(), float(0.5 * statistics->projectionDeviation(12, direction.div(5.0))));
+    QVERIFY(added("sigma")[10].item<float>() > 0.0f &&
+            added("sigma")[10].item<float>() < added("rho")[10].item<float>());
+    QCOMPARE(added("rho")[11].item<float>(), 0.0f);
 }
 
 void TestInvariants::parameters_areRefusedWithAReason_data()
