@@ -55,6 +55,11 @@ Result<ModelConfig> readConfig(const GgufFile& file)
                      "This model scales its rotary embedding, which this version does not do.",
                      "Without it the numbers would be wrong, so the model is not opened.",
                      {}};
+    if (config.rotaryWidth != config.headWidth)
+        return Error{Errc::NotSupported,
+                     "This model rotates only a part of each head, which is not tested in this family.",
+                     "Without a test the numbers could be wrong, so the model is not opened.",
+                     {}};
     if (file.has("llama.expert_count"))
         return Error{Errc::NotSupported,
                      "This model is a mixture of experts, which this version does not run.",

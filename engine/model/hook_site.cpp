@@ -75,17 +75,25 @@ const SiteName* findSite(std::string_view part, bool inBlock)
     return found == kSites.end() ? nullptr : &*found;
 }
 
-/// '*' matches any run of characters.
+/// '*' matches any run of characters. Linear in the lengths: after a mismatch only the last star is tried again.
 bool globMatches(std::string_view pattern, std::string_view text)
 {
-    if (pattern.empty())
-        return text.empty();
-    if (pattern.front() != '*')
-        return !text.empty() && pattern.front() == text.front() && globMatches(pattern.substr(1), text.substr(1));
-    for (std::size_t skip = 0; skip <= text.size(); ++skip)
-        if (globMatches(pattern.substr(1), text.substr(skip)))
-            return true;
-    return false;
+    std::size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
+    while (t < text.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            resume = t;
+        } else if (p < pattern.size() && pattern[p] == text[t]) {
+            ++p;
+            ++t;
+        } else if (star != std::string_view::npos) {
+            p = star + 1;
+            t = ++resume;
+        } else {
+            return false;
+        }
+    }
+    return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 } // namespace

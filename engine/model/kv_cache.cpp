@@ -74,12 +74,16 @@ void KvCache::append(int index, const at::Tensor& k, const at::Tensor& v, int fi
 at::Tensor KvCache::keys(int index) const
 {
     const Layer& layer = m_layers.at(std::size_t(index));
+    if (!layer.k.defined()) // its attention never ran
+        return at::empty({m_kvHeads, 0, m_headWidth}, m_dtype);
     return layer.k.narrow(1, 0, std::int64_t(layer.positions.size()));
 }
 
 at::Tensor KvCache::values(int index) const
 {
     const Layer& layer = m_layers.at(std::size_t(index));
+    if (!layer.v.defined()) // its attention never ran
+        return at::empty({m_kvHeads, 0, m_headWidth}, m_dtype);
     return layer.v.narrow(1, 0, std::int64_t(layer.positions.size()));
 }
 

@@ -83,7 +83,12 @@ Status readTensor(const GgufTensor& source, const TensorSpec& spec, at::ScalarTy
                      "Choose another quantisation of this model.",
                      {}};
     rows.bytes = std::size_t(rows.width / type->blockValues) * std::size_t(type->blockBytes);
-    *spec.destination = at::empty(spec.shape, spec.keepFloat32 ? at::kFloat : dtype);
+    try {
+        *spec.destination = at::empty(spec.shape, spec.keepFloat32 ? at::kFloat : dtype);
+    } catch (const std::exception& error) { // the allocator's only way to say no
+        return Error{Errc::ModelTooLarge, fmt::format("There is no memory left for tensor {}.", spec.name),
+                     "Load the model in bfloat16, or close other programs.", error.what()};
+    }
     const std::int64_t parts = std::clamp<std::int64_t>(std::thread::hardware_concurrency(), 1, rows.count);
     std::vector<std::thread> threads;
     std::mutex mutex;
