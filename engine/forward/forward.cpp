@@ -1,8 +1,10 @@
 #include "engine/forward/forward.h"
 
 #include "engine/forward/attention.h"
+#include "kernels/cpu/matvec.h"
 #include "kernels/cpu/rms_norm.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
@@ -15,6 +17,7 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <c10/util/BFloat16.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,9 +39,32 @@ at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon
     return y;
 }
 
+/// One row times W^T: our kernel, because a library call costs more than the arithmetic at batch 1. The vector stays
+/// float32 whatever the weights are.
+at::Tensor projectRow(const at::Tensor& x, const at::Tensor& weight)
+{
+    const std::int64_t rows = weight.size(0), cols = weight.size(1);
+    at::Tensor y = at::empty({1, rows}, at::kFloat);
+    const at::Tensor vector = x.to(at::kFloat).contiguous();
+    const float* in = vector.data_ptr<float>();
+    float* out = y.data_ptr<float>();
+    const bool isFloat = weight.scalar_type() == at::kFloat;
+    constexpr std::int64_t kGrain = 32 * 1024; // multiplications below which a second thread costs more than it gains
+    at::parallel_for(0, rows, std::max<std::int64_t>(1, kGrain / cols), [&](std::int64_t begin, std::int64_t end) {
+        if (isFloat)
+            kernels::matvec(weight.data_ptr<float>(), in, out, begin, end, cols);
+        else
+            kernels::matvecBf16(reinterpret_cast<const std::uint16_t*>(weight.data_ptr<c10::BFloat16>()), in, out,
+                                begin, end, cols);
+    });
+    return y;
+}
+
 /// x W^T in the weights' dtype; the stream around it stays float32.
 at::Tensor project(const at::Tensor& x, const at::Tensor& weight)
 {
+    if (x.size(0) == 1)
+        return projectRow(x, weight);
     return at::linear(x.to(weight.scalar_type()), weight);
 }
 
@@ -140,7 +166,8 @@ at::Tensor Forward::attentionBranch(Step& step, int layer, KvCache& cache)
     AttentionInput input;
     input.q = rotated(weights.wq, config.headCount);
     const at::Tensor k = rotated(weights.wk, config.kvHeadCount);
-    const at::Tensor v = project(h, weights.wv).view({step.n, config.kvHeadCount, config.headWidth});
+    const at::Tensor v =
+        project(h, weights.wv).to(weights.wv.scalar_type()).view({step.n, config.kvHeadCount, config.headWidth});
     step.tap(Site::AttnQ, layer, input.q);
     step.tap(Site::AttnK, layer, k);
     step.tap(Site::AttnV, layer, v);
