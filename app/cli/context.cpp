@@ -1,0 +1,189 @@
+#include "app/cli/context.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include <unistd.h>
+
+namespace ls::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+std::atomic<bool> interrupted = false;
+bool verbose = false;
+
+void EngineFlags::addTo(CLI::App& command)
+{
+    command.add_option("--device", device, "Device: cpu")->capture_default_str();
+    command.add_option("--dtype", dtype, "Type of the weights while running: float32 or bfloat16")
+        ->check(CLI::IsMember({"float32", "bfloat16"}))
+        ->capture_default_str();
+    command.add_option("--context-length", contextLength, "Tokens the cache can hold (0: as trained)")
+        ->check(CLI::NonNegativeNumber);
+    command.add_option("--threads", threads, "Threads (0: all cores)")->check(CLI::NonNegativeNumber);
+}
+
+void PromptFlags::addTo(CLI::App& command, bool withChat)
+{
+    auto* group = command.add_option_group("prompt", "Exactly one of these");
+    group->add_option("--prompt", text, "Prompt as text");
+    group->add_option("--prompt-file", file, "File whose text is the prompt");
+    group->add_option("--ids", ids, "Prompt as token ids: 1,2,3")->delimiter(',');
+    if (withChat)
+        group->add_option("--chat", chat, "JSON file with chat messages: [{\"role\", \"content\"}, ...]");
+    group->require_option(1);
+}
+
+Result<PromptSpec> PromptFlags::read() const
+{
+    PromptSpec prompt;
+    prompt.ids = ids;
+    prompt.text = text;
+    if (!file.empty()) {
+        LS_TRY(prompt.text, readText(file));
+    }
+    if (!chat.empty()) {
+        LS_TRY(json messages, readJson(chat));
+        if (messages.is_object() && messages.contains("messages"))
+            messages = json(messages["messages"]);
+        if (!messages.is_array() || messages.empty())
+            return Error{Errc::InvalidParameter,
+                         fmt::format("{} holds no chat messages.", chat),
+                         "Write [{\"role\": \"user\", \"content\": \"...\"}].",
+                         {}};
+        prompt.messages = std::move(messages);
+    }
+    return prompt;
+}
+
+void ProgressLine::show(const EngineMessage& message)
+{
+    const auto* progress = std::get_if<Progress>(&message);
+    if (!progress)
+        return;
+    static const bool terminal = ::isatty(STDERR_FILENO) == 1;
+    if (!terminal)
+        return show(progress->stage);
+    m_open = true;
+    if (progress->total > 0)
+        fmt::print(stderr, "\r\033[K{} {:.0f} %", progress->stage, 100 * progress->done / progress->total);
+    else
+        fmt::print(stderr, "\r\033[K{} {:.0f}", progress->stage, progress->done);
+    std::fflush(stderr);
+}
+
+void ProgressLine::show(const std::string& stage)
+{
+    if (stage == m_stage)
+        return;
+    clear();
+    m_stage = stage;
+    fmt::print(stderr, "{}\n", stage);
+}
+
+void ProgressLine::clear()
+{
+    if (m_open)
+        fmt::print(stderr, "\r\033[K");
+    m_open = false;
+}
+
+Result<EnginePtr> startEngine()
+{
+    EngineOptions options;
+    options.client = "layerscope-cli " LAYERSCOPE_VERSION;
+    options.echoLog = verbose;
+    return EngineProcess::start(std::move(options));
+}
+
+Result<OpenEngine> openModel(const std::string& path, const EngineFlags& flags)
+{
+    LS_TRY(EnginePtr process, startEngine());
+    ProgressLine progress;
+    const OpenModel request{process->nextRequestId(), path,         flags.device, flags.dtype,
+                            flags.contextLength,      flags.threads};
+    LS_TRY(ModelReady ready,
+           ask<ModelReady>(
+               *process, request, [&](const EngineMessage& message) { progress.show(message); }, &interrupted));
+    return OpenEngine{std::move(process), std::move(ready.info)};
+}
+
+Result<std::string> readText(const std::string& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    if (fs::is_directory(path) || !file || !(text << file.rdbuf(), file.good() || file.eof()))
+        return Error{Errc::FileNotFound, fmt::format("{} cannot be read.", path), "Check the path.", {}};
+    return text.str();
+}
+
+Result<json> readJson(const std::string& path)
+{
+    LS_TRY(const std::string text, readText(path));
+    json parsed = json::parse(text, nullptr, false);
+    if (parsed.is_discarded())
+        return Error{Errc::FileFormat, fmt::format("{} is not JSON.", path), "Check the file.", {}};
+    return parsed;
+}
+
+Result<MethodSet> readMethods(const std::string& path)
+{
+    if (path.empty())
+        return MethodSet{};
+    LS_TRY(MethodSet methods, readMethodSet(path));
+    for (MethodUse& use : methods) {
+        const auto vector = use.params.find("vector");
+        if (vector == use.params.end() || !vector->is_string())
+            continue;
+        const fs::path beside = fs::absolute(path).parent_path() / vector->get<std::string>();
+        // absolute either way: a session that holds this set can be run again from another folder
+        *vector = fs::exists(beside) ? beside.string() : fs::absolute(vector->get<std::string>()).string();
+    }
+    return methods;
+}
+
+Status readJsonLines(std::istream& in, std::size_t batch, const std::function<Status(const std::vector<json>&)>& each)
+{
+    std::vector<json> waiting;
+    int number = 0;
+    for (std::string line; std::getline(in, line);) {
+        ++number;
+        if (line.find_first_not_of(" \t\r") == std::string::npos)
+            continue;
+        json parsed = json::parse(line, nullptr, false);
+        if (!parsed.is_object())
+            return Error{Errc::FileFormat, fmt::format("Line {} of the input is no JSON object.", number),
+                         "Every line is one object.", line.substr(0, 200)};
+        waiting.push_back(std::move(parsed));
+        if (waiting.size() == batch) {
+            LS_CHECK(each(waiting));
+            waiting.clear();
+        }
+    }
+    return waiting.empty() ? success() : each(waiting);
+}
+
+std::string jsonLine(const json& value)
+{
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+void printError(const Error& error)
+{
+    std::cout.flush();
+    fmt::print(stderr, "layerscope-cli: {}\n", error.message);
+    if (!error.hint.empty())
+        fmt::print(stderr, "  {}\n", error.hint);
+    if (error.detail.empty() || !(verbose || error.code == Errc::EngineDied))
+        return;
+    std::istringstream lines(error.detail);
+    for (std::string line; std::getline(lines, line);)
+        fmt::print(stderr, "  | {}\n", line);
+}
+
+} // namespace ls::cli

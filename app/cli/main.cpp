@@ -1,0 +1,40 @@
+#include "app/cli/context.h"
+
+#include <csignal>
+
+namespace {
+
+void onInterrupt(int)
+{
+    ls::cli::interrupted = true;
+    std::signal(SIGINT, SIG_DFL); // a second Ctrl-C ends the program at once
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    using namespace ls;
+    CLI::App app{"Layerscope without a window: look into language models, switch methods, compare."};
+    app.name("layerscope-cli");
+    app.set_version_flag("--version", "layerscope-cli " LAYERSCOPE_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.add_flag("-v,--verbose", cli::verbose, "Print the engine's log and details of errors");
+    cli::Action action;
+    for (const auto add : {cli::addInspect, cli::addTokenize, cli::addRenderChat, cli::addCapture, cli::addGenerate,
+                           cli::addPerplexity, cli::addBench})
+        add(app, action);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    std::signal(SIGINT, onInterrupt);
+    std::signal(SIGPIPE, SIG_IGN); // `| head`: stdout fails, and the command ends by itself
+    const auto code = action();
+    if (code)
+        return code.value();
+    cli::printError(code.error());
+    return 1;
+}
