@@ -1,5 +1,7 @@
 #include "ui/plots/repaint_clock.h"
 
+#include <QEvent>
+
 #include <algorithm>
 
 namespace ls {
@@ -27,7 +29,9 @@ void RepaintClock::markDirty(QWidget* view, std::function<void()> draw)
     const auto same = [view](const Entry& entry) { return entry.view == view; };
     if (std::none_of(m_dirty.begin(), m_dirty.end(), same))
         m_dirty.push_back({view, std::move(draw)});
-    if (!m_timer.isActive())
+    if (!view->isVisible())
+        view->installEventFilter(this);
+    else if (!m_timer.isActive())
         m_timer.start();
 }
 
@@ -43,16 +47,23 @@ void RepaintClock::tick(bool includeHidden)
     for (Entry& entry : now) {
         if (!entry.view)
             continue;
-        if (includeHidden || entry.view->isVisible())
+        if (includeHidden || entry.view->isVisible()) {
             entry.draw();
-        else
+        } else {
+            entry.view->installEventFilter(this); // waits for its Show; an idle window does nothing
             m_dirty.push_back(std::move(entry));
+        }
     }
-    const auto visible = [](const Entry& entry) { return entry.view && entry.view->isVisible(); };
-    // Only hidden views wait: look again rarely, so that an idle window costs nothing measurable.
-    if (!m_dirty.empty() && !m_timer.isActive())
-        QTimer::singleShot(std::any_of(m_dirty.begin(), m_dirty.end(), visible) ? 0 : 200, this,
-                           [this] { tick(false); });
+}
+
+bool RepaintClock::eventFilter(QObject* watched, QEvent* event)
+{
+    if (event->type() == QEvent::Show) {
+        watched->removeEventFilter(this);
+        if (!m_timer.isActive())
+            m_timer.start();
+    }
+    return QObject::eventFilter(watched, event);
 }
 
 } // namespace ls

@@ -22,6 +22,9 @@ public:
     /// Draws everything pending at once (tests, exports, pictures).
     void flush();
 
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
     RepaintClock();
     void tick(bool includeHidden);

@@ -22,6 +22,8 @@ bool DeskCommand::mergeWith(const QUndoCommand* other)
 
 void DeskCommand::undo()
 {
+    if (m_workbench->refusing())
+        setObsolete(true); // the stack forgets a change that the engine refused
     m_workbench->applyDesk(m_before);
 }
 

@@ -13,6 +13,7 @@ public:
     int id() const override { return m_merge ? 1 : -1; }
     bool mergeWith(const QUndoCommand* other) override;
     void undo() override;
+    const Desk& after() const { return m_after; }
     void redo() override;
 
 private:

@@ -17,6 +17,7 @@ struct Workbench::Private {
     std::vector<Selection> history;
     std::map<std::uint32_t, ExperimentData*> experiments; ///< running or queued in the engine
     std::map<std::uint32_t, Desk> pending;                ///< SetMethods in flight -> desk as it was sent
+    std::uint32_t newestSet = 0;                          ///< its answer decides the desk's state
     std::uint32_t opening = 0;
     Desk accepted; ///< the last desk the engine agreed to
     MethodSet sentMethods;
@@ -49,6 +50,8 @@ Desk deskFromJson(const nlohmann::json& json)
             continue;
         DeskCard card;
         card.use.method = item["method"].get<std::string>();
+        if (!findMethodSchema(card.use.method))
+            continue; // of a newer version: nothing here could show or run it
         card.key = QString::fromStdString(item.value("key", card.use.method));
         card.use.params = item.value("params", nlohmann::json::object());
         card.enabled = item.value("enabled", false);
@@ -256,9 +259,19 @@ void Workbench::sendDesk()
     if (!m_client->send(set))
         return;
     d->sentMethods = std::move(methods);
-    d->pending.clear(); // a second toggle before the answer replaces the first
+    // A second toggle before the answer replaces the first on the desk, but the first one's Applied still tells what
+    // the tokens in between were made under.
     d->pending[set.requestId] = m_desk;
+    d->newestSet = set.requestId;
     Q_EMIT deskPending(true);
+}
+
+void Workbench::setCardFolded(int card, bool folded)
+{
+    if (card < 0 || card >= int(m_desk.size()) || m_desk[std::size_t(card)].folded == folded)
+        return;
+    m_desk[std::size_t(card)].folded = folded;
+    Q_EMIT deskChanged();
 }
 
 void Workbench::select(const Selection& selection)
@@ -344,8 +357,8 @@ void Workbench::onMessage(const EngineMessage& message)
         }
         return;
     }
-    if (const auto pending = d->pending.find(id); pending != d->pending.end()) {
-        onToggleAnswer(message, pending->second);
+    if (d->pending.contains(id)) {
+        onToggleAnswer(message);
         return;
     }
     if (const auto found = d->experiments.find(id); found != d->experiments.end()) {
@@ -361,44 +374,63 @@ void Workbench::onMessage(const EngineMessage& message)
     }
 }
 
-void Workbench::onToggleAnswer(const EngineMessage& message, Desk sent)
+void Workbench::onToggleAnswer(const EngineMessage& message)
 {
-    if (const auto* applied = std::get_if<Applied>(&message)) {
-        d->pending.clear();
-        d->accepted = std::move(sent);
-        if (m_run && m_generation != 0 && applied->generation == m_generation) {
-            m_session->record(*m_run, message);
-            Q_EMIT toggled({applied->lane, applied->position, applied->policy, applied->costUs, applied->methods});
+    const std::uint32_t id = requestIdOf(message);
+    const auto* applied = std::get_if<Applied>(&message);
+    const auto* unavailable = std::get_if<Unavailable>(&message);
+    const auto* failure = std::get_if<Failed>(&message);
+    if (!applied && !unavailable && !failure)
+        return;
+    const Desk sent = std::move(d->pending[id]);
+    d->pending.erase(id);
+    const bool newest = id == d->newestSet;
+    if (applied) {
+        d->accepted = sent;
+        if (RunData* run = liveRun(); run && applied->generation == m_generation) {
+            m_session->record(*run, message);
+            if (run == m_run)
+                Q_EMIT toggled({applied->lane, applied->position, applied->policy, applied->costUs, applied->methods});
         }
-        Q_EMIT deskPending(false);
+        if (newest)
+            Q_EMIT deskPending(false);
         return;
     }
-    Error why;
-    int method = -1;
-    if (const auto* unavailable = std::get_if<Unavailable>(&message)) {
-        why = unavailable->error();
-        method = unavailable->method;
-    } else if (const auto* failure = std::get_if<Failed>(&message)) {
-        why = failure->error();
-    } else {
-        return;
-    }
-    d->pending.clear();
+    if (!newest)
+        return; // a later set is on its way; its answer counts
     // The engine names the index among the methods sent; the desk also holds cards that are off.
     int card = -1;
-    for (int i = 0, on = 0; i < int(sent.size()); ++i)
-        if (sent[std::size_t(i)].enabled && on++ == method)
-            card = i;
+    if (unavailable)
+        for (int i = 0, on = 0; i < int(sent.size()); ++i)
+            if (sent[std::size_t(i)].enabled && on++ == unavailable->method)
+                card = i;
+    const Error why = unavailable ? unavailable->error() : failure->error();
     d->sentMethods = enabledMethods(d->accepted);
-    if (card >= 0 && card < int(m_desk.size())) {
-        m_desk[std::size_t(card)].enabled = false;
-        Q_EMIT deskChanged();
-    }
+    if (card >= 0)
+        takeBack(sent, card);
     Q_EMIT deskPending(false);
     if (card >= 0)
         Q_EMIT cardRefused(card, why);
     else
         Q_EMIT problem(why);
+}
+
+void Workbench::takeBack(const Desk& sent, int card)
+{
+    // The command that asked for it goes from the stack, as if it had not been given; after other changes in between,
+    // a command of its own switches the card off.
+    const auto* last = dynamic_cast<const DeskCommand*>(m_undo.command(m_undo.index() - 1));
+    if (last && enabledMethods(last->after()) == enabledMethods(sent)) {
+        m_refusing = true;
+        m_undo.undo();
+        m_refusing = false;
+        return;
+    }
+    Desk off = m_desk;
+    if (card < int(off.size()) && off[std::size_t(card)].key == sent[std::size_t(card)].key) {
+        off[std::size_t(card)].enabled = false;
+        changeDesk(tr("Switch off what was refused"), std::move(off));
+    }
 }
 
 void Workbench::onExperiment(const EngineMessage& message, ExperimentData* experiment)

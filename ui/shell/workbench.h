@@ -66,6 +66,8 @@ public:
     // desk: every change is one undo command holding the whole desk before and after
     const Desk& desk() const { return m_desk; }
     void changeDesk(const QString& what, Desk desk, bool merge = false);
+    void setCardFolded(int card, bool folded);   ///< how it looks is not part of the analysis: no undo command
+    bool refusing() const { return m_refusing; } ///< while a refused change is taken back
 
     // selection, with history (Alt+Left)
     const Selection& selection() const { return m_selection; }
@@ -105,7 +107,8 @@ private:
     Status adopt(Result<std::unique_ptr<Session>> session);
     RunData* liveRun() const; ///< the one being generated, whichever is in view
     void onMessage(const EngineMessage& message);
-    void onToggleAnswer(const EngineMessage& message, Desk sent);
+    void onToggleAnswer(const EngineMessage& message);
+    void takeBack(const Desk& sent, int card);
     void onExperiment(const EngineMessage& message, ExperimentData* experiment);
     void onGeneration(const EngineMessage& message);
     void onDied(const Error& error);
@@ -116,6 +119,7 @@ private:
     QUndoStack m_undo;
     RunData* m_run = nullptr;
     std::uint32_t m_generation = 0;
+    bool m_refusing = false;
     Desk m_desk;
     Selection m_selection;
 };
