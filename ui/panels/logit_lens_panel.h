@@ -2,9 +2,11 @@
 
 #include "ui/panels/panel.h"
 
-class QTableWidget;
+class QTableView;
 
 namespace ls {
+
+class LensModel;
 
 /// What each block would say next: top tokens and their probability per layer at the selected (else newest) token.
 class LogitLensPanel : public Panel {
@@ -15,7 +17,8 @@ public:
 
 private:
     void refresh();
-    QTableWidget* m_table;
+    LensModel* m_model;
+    QTableView* m_table;
 };
 
 } // namespace ls

@@ -1,6 +1,8 @@
 #include "ui/panels/panel.h"
 
+#include "core/spec/method_use.h"
 #include "ui/shell/text.h"
+#include "ui/shell/workbench.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -14,6 +16,7 @@
 #include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <QWhatsThis>
 
 namespace ls {
 
@@ -30,18 +33,18 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
     setObjectName(name);
     setAccessibleName(title);
     setProperty("panel", true);
-    auto* layout = new QVBoxLayout(this);
+    auto* layout = m_layout = new QVBoxLayout(this);
     layout->setContentsMargins(1, 1, 1, 1);
     layout->setSpacing(0);
 
-    auto* head = new QWidget;
+    auto* head = m_head = new QWidget;
     head->setProperty("head", true);
     head->setAttribute(Qt::WA_StyledBackground);
     head->setFixedHeight(34);
     auto* row = new QHBoxLayout(head);
     row->setContentsMargins(10, 0, 6, 0);
     row->setSpacing(6);
-    auto* label = new QLabel(title);
+    auto* label = m_title = new QLabel(title);
     label->setObjectName(name + QStringLiteral(".title"));
     label->setProperty("role", "title");
     row->addWidget(label);
@@ -66,22 +69,12 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
     update->hide();
     connect(update, &QToolButton::clicked, this, &Panel::actionRequested);
     auto* copy = button(QStringLiteral("copy"), tr("Copy"), tr("Copy the numbers as a table"));
-    connect(copy, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(tableAsTsv()); });
+    connect(copy, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(exportText()); });
     auto* save = button(QStringLiteral("export"), tr("Export"), tr("Export the numbers as a file"));
-    connect(save, &QToolButton::clicked, this, [this] {
-        auto* dialog = new QFileDialog(this, tr("Export"), m_id + QStringLiteral(".tsv"), tr("Tab-separated (*.tsv)"));
-        dialog->setAcceptMode(QFileDialog::AcceptSave);
-        dialog->setAttribute(Qt::WA_DeleteOnClose);
-        connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
-            QSaveFile file(path);
-            if (!file.open(QIODevice::WriteOnly) || file.write(tableAsTsv().toUtf8()) < 0 || !file.commit())
-                showError({Errc::FileNotWritable, tr("%1 could not be written.").arg(path).toStdString(),
-                           tr("Choose another folder.").toStdString(), file.errorString().toStdString()});
-        });
-        dialog->open();
-    });
+    connect(save, &QToolButton::clicked, this, &Panel::exportTable);
     auto* help = button(QStringLiteral("help"), QStringLiteral("?"), tr("What this panel shows"));
-    connect(help, &QToolButton::clicked, this, [this] { Q_EMIT helpRequested(m_id); });
+    connect(help, &QToolButton::clicked, this,
+            [this, help] { QWhatsThis::showText(help->mapToGlobal(QPoint(0, help->height())), m_help, help); });
     layout->addWidget(head);
 
     auto* body = new QWidget;
@@ -154,7 +147,7 @@ void Panel::setState(State state, const QString& text, const QString& button)
     m_message->setText(text);
     action->setText(button);
     action->setVisible(!button.isEmpty());
-    findChild<QToolButton*>(objectName() + QStringLiteral(".update"))->setVisible(state == State::Stale);
+    m_head->findChild<QToolButton*>(objectName() + QStringLiteral(".update"))->setVisible(state == State::Stale);
     const bool content = m_content && (state == State::Live || state == State::Captured || state == State::Stale);
     m_stack->setCurrentIndex(content ? 1 : 0);
     if (changed)
@@ -175,9 +168,88 @@ void Panel::setContent(QWidget* content)
     m_stack->addWidget(content);
 }
 
+QString Panel::title() const
+{
+    return m_title->text();
+}
+
 void Panel::addOption(QWidget* widget)
 {
     m_options->addWidget(widget);
+}
+
+void Panel::setFooter(QWidget* footer)
+{
+    m_layout->addWidget(footer);
+}
+
+void Panel::setHelp(const QString& text)
+{
+    m_help = text;
+    m_head->setWhatsThis(text);
+}
+
+void Panel::hideTableButtons()
+{
+    for (const char* part : {".copy", ".export"})
+        m_head->findChild<QToolButton*>(objectName() + QLatin1String(part))->hide();
+}
+
+QString Panel::provenance() const
+{
+    QStringList parts{QStringLiteral("Layerscope " LAYERSCOPE_VERSION), m_id};
+    const RunData* run = m_workbench ? m_workbench->run() : nullptr;
+    if (m_workbench && (run || m_workbench->model())) {
+        const ModelInfo& model = run ? run->model : *m_workbench->model();
+        parts << QStringLiteral("model %1 (%2, %3)")
+                     .arg(text::of(model.name), text::of(model.storedType), text::of(model.fingerprint))
+              << QStringLiteral("%1 on %2").arg(text::of(model.dtype), text::of(model.device));
+    }
+    if (run) {
+        parts << QStringLiteral("run %1 of %2, seed %3")
+                     .arg(run->id)
+                     .arg(text::of(run->startedAt))
+                     .arg(run->spec.sampler.seed);
+        for (const LaneData& lane : run->lanes)
+            parts << QStringLiteral("lane %1 %2").arg(text::of(lane.name), text::of(toJson(lane.methods).dump()));
+        for (const ToggleData& toggle : run->toggles)
+            parts << QStringLiteral("lane %1 from token %2 (%3) %4")
+                         .arg(text::of(toggle.lane))
+                         .arg(toggle.position)
+                         .arg(text::of(toggle.policy), text::of(toJson(toggle.methods).dump()));
+    }
+    return parts.join(QStringLiteral(" | "));
+}
+
+QString Panel::exportText() const
+{
+    return QStringLiteral("# ") + provenance() + QLatin1Char('\n') + tableAsTsv();
+}
+
+void Panel::exportTable()
+{
+    auto* dialog = new QFileDialog(this, tr("Export"), m_id + QStringLiteral(".tsv"), tr("Tab-separated (*.tsv)"));
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
+        QSaveFile file(path);
+        const QByteArray bytes = exportText().toUtf8();
+        if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size() || !file.commit())
+            Q_EMIT m_workbench->problem({Errc::FileNotWritable, tr("%1 could not be written.").arg(path).toStdString(),
+                                         tr("Choose another folder.").toStdString(), file.errorString().toStdString()});
+    });
+    dialog->open();
+}
+
+void Panel::resizeEvent(QResizeEvent* event)
+{
+    QFrame::resizeEvent(event);
+    // On a narrow head the sign says enough; the words are in the tooltip and the accessible name.
+    const bool narrow = width() < 420;
+    const std::pair<const char*, QString> signs[] = {{".copy", narrow ? QStringLiteral("⧉") : tr("Copy")},
+                                                     {".export", narrow ? QStringLiteral("⇩") : tr("Export")}};
+    for (const auto& [part, sign] : signs)
+        m_head->findChild<QToolButton*>(objectName() + QLatin1String(part))->setText(sign);
 }
 
 } // namespace ls

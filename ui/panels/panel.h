@@ -9,6 +9,7 @@ class QLabel;
 class QToolButton;
 class QHBoxLayout;
 class QStackedLayout;
+class QVBoxLayout;
 
 namespace ls {
 
@@ -23,6 +24,9 @@ public:
     enum class State { Empty, Loading, Live, Captured, Stale, Error, Unavailable };
     Panel(const QString& id, const QString& title, Workbench* workbench, QWidget* parent = nullptr);
 
+    const QString& id() const { return m_id; }
+    QString title() const;
+    QWidget* head() const { return m_head; } ///< becomes the title bar of the panel's dock
     State state() const { return m_state; }
     QString stateName() const; ///< "empty", "loading", ...
     /// text: the sentence of the state; button: what helps (empty = none), reported by actionRequested().
@@ -30,27 +34,40 @@ public:
     void showError(const Error& error);
     void setContent(QWidget* content);
     void addOption(QWidget* widget); ///< into the header, before copy
+    void setFooter(QWidget* footer); ///< below the body, in every state
+    void setHelp(const QString& text);
+    void hideTableButtons(); ///< for panels without a table
 
-    /// What copy and export give; the default is nothing. Dot decimals, a provenance line is added.
+    /// What copy and export give; the default is nothing. Dot decimals.
     virtual QString tableAsTsv() const { return {}; }
+    /// tableAsTsv() under a line that says where the numbers come from.
+    QString exportText() const;
 
 Q_SIGNALS:
     void stateChanged();
     void actionRequested(); ///< the message's button, or Update
-    void helpRequested(const QString& id);
 
 protected:
     Workbench* workbench() const { return m_workbench; }
+    /// Model, device, run and methods of what is shown: the line that every copy and export starts with.
+    virtual QString provenance() const;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    void exportTable();
+
     QString m_id;
+    QString m_help;
     Workbench* m_workbench;
     State m_state = State::Empty;
+    QWidget* m_head = nullptr;
+    QLabel* m_title = nullptr;
     QLabel* m_chip = nullptr;
     QLabel* m_message = nullptr;
     QWidget* m_content = nullptr;
     QHBoxLayout* m_options = nullptr;
     QStackedLayout* m_stack = nullptr;
+    QVBoxLayout* m_layout = nullptr;
 };
 
 } // namespace ls

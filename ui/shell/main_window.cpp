@@ -1,33 +1,43 @@
 #include "ui/shell/main_window.h"
 
 #include "ui/client/engine_client.h"
-#include "ui/models/run_values.h"
+#include "ui/panels/dashboard_panel.h"
+#include "ui/panels/desk_panel.h"
 #include "ui/panels/lane.h"
 #include "ui/panels/logit_lens_panel.h"
+#include "ui/panels/model_panel.h"
+#include "ui/panels/punctuation_panel.h"
+#include "ui/panels/safety_panel.h"
 #include "ui/plots/repaint_clock.h"
+#include "ui/shell/banner.h"
+#include "ui/shell/command_palette.h"
+#include "ui/shell/layouts.h"
+#include "ui/shell/open_model_dialog.h"
+#include "ui/shell/prompt_row.h"
 #include "ui/shell/text.h"
+#include "ui/shell/theme.h"
+#include "ui/shell/welcome_page.h"
 #include "ui/shell/workbench.h"
 
 #include <QAction>
 #include <QApplication>
-#include <QClipboard>
-#include <QComboBox>
+#include <QButtonGroup>
+#include <QCloseEvent>
 #include <QDockWidget>
-#include <QDoubleSpinBox>
+#include <QDragEnterEvent>
 #include <QFileDialog>
 #include <QFileInfo>
-#include <QHBoxLayout>
 #include <QLabel>
-#include <QLineEdit>
 #include <QMenuBar>
+#include <QMimeData>
 #include <QPushButton>
-#include <QSpinBox>
+#include <QSettings>
 #include <QSplitter>
+#include <QStackedWidget>
 #include <QStatusBar>
+#include <QTimer>
 #include <QToolBar>
 #include <QVBoxLayout>
-
-#include <cmath>
 
 namespace ls {
 
@@ -39,175 +49,212 @@ MainWindow::MainWindow(Workbench* workbench, QWidget* parent)
     setWindowTitle(tr("Layerscope"));
     setMinimumSize(1180, 720);
     setDockNestingEnabled(true);
+    setAcceptDrops(true);
     buildActions();
     buildRunBar();
-    auto* centre = new QWidget;
-    auto* column = new QVBoxLayout(centre);
-    column->setContentsMargins(6, 6, 6, 6);
-    column->setSpacing(6);
-    column->addWidget(buildBanner());
-    column->addWidget(buildPrompt());
-    auto* splitter = new QSplitter(Qt::Horizontal);
-    splitter->setObjectName(QStringLiteral("splitter.centre"));
-    splitter->setHandleWidth(6);
-    splitter->setChildrenCollapsible(false);
-    splitter->addWidget(new Lane(QStringLiteral("A"), workbench));
-    splitter->addWidget(new Lane(QStringLiteral("B"), workbench));
-    column->addWidget(splitter, 1);
-    setCentralWidget(centre);
-    auto* dock = new QDockWidget(tr("Logit lens"));
-    dock->setObjectName(QStringLiteral("dock.logitLens"));
-    dock->setWidget(new LogitLensPanel(workbench));
-    addDockWidget(Qt::RightDockWidgetArea, dock);
-    resizeDocks({dock}, {420}, Qt::Horizontal);
+    buildCentre();
+    buildDocks();
     buildStatus();
-
-    connect(workbench, &Workbench::problem, this, &MainWindow::showProblem);
-    connect(workbench, &Workbench::modelProgress, this, [this](const QString& stage, double done, double total) {
-        m_progress->setText(total > 0 ? tr("%1 %2 %").arg(stage, text::number(100 * done / total, 0)) : stage);
-    });
-    connect(workbench, &Workbench::modelChanged, this, [this] {
-        m_progress->clear();
-        refresh();
-    });
-    connect(workbench, &Workbench::saveStateChanged, this,
-            [this](const Status& status) { status ? refresh() : showProblem(status.error()); });
-    connect(workbench->client(), &EngineClient::stateChanged, this, [this](EngineClient::State state) {
-        if (state == EngineClient::State::Ready)
-            m_banner->hide();
-        refresh();
-    });
-    for (const auto signal : {&Workbench::sessionChanged, &Workbench::runChanged, &Workbench::generationStateChanged,
-                              &Workbench::memoryChanged})
-        connect(workbench, signal, this, &MainWindow::refresh);
-    connect(workbench, &Workbench::runAppended, this,
-            [this] { RepaintClock::instance().markDirty(statusBar(), [this] { refresh(); }); });
+    connectWorkbench();
     refresh();
+}
+
+QAction* MainWindow::addAction(QMenu* menu, const char* name, const QString& title, const QString& keys)
+{
+    QAction* made = menu->addAction(title);
+    made->setObjectName(QStringLiteral("action.") + QLatin1String(name));
+    if (!keys.isEmpty())
+        made->setShortcut(QKeySequence(keys));
+    return made;
 }
 
 void MainWindow::buildActions()
 {
-    const auto action = [this](QMenu* menu, const char* name, const QString& title, const QKeySequence& keys) {
-        QAction* made = menu->addAction(title);
-        made->setObjectName(QStringLiteral("action.") + QLatin1String(name));
-        made->setShortcut(keys);
+    const auto action = [this](QMenu* menu, const char* name, const QString& title, const QString& keys, auto slot) {
+        QAction* made = addAction(menu, name, title, keys);
+        connect(made, &QAction::triggered, this, slot);
         return made;
     };
     QMenu* file = menuBar()->addMenu(tr("&File"));
-    connect(action(file, "openModel", tr("Open &model…"), QKeySequence(tr("Ctrl+O"))), &QAction::triggered, this,
-            &MainWindow::chooseModel);
-    connect(action(file, "openSession", tr("&Open session…"), QKeySequence(tr("Ctrl+Shift+O"))), &QAction::triggered,
-            this, &MainWindow::chooseSession);
-    m_saveAs = action(file, "saveAs", tr("&Save session as…"), QKeySequence(tr("Ctrl+S")));
-    connect(m_saveAs, &QAction::triggered, this, &MainWindow::chooseSessionName);
+    action(file, "openModel", tr("Open &model…"), QStringLiteral("Ctrl+O"), [this] { chooseModel(); });
+    action(file, "openSession", tr("&Open session…"), QStringLiteral("Ctrl+Shift+O"), [this] { chooseSession(); });
+    action(file, "newSession", tr("&New session"), QStringLiteral("Ctrl+N"), [this] {
+        if (const Status status = m_workbench->newSession({}); !status)
+            showProblem(status.error());
+    });
+    m_saveAs =
+        action(file, "saveAs", tr("&Save session as…"), QStringLiteral("Ctrl+S"), [this] { chooseSessionName(); });
+    action(file, "exportReport", tr("&Export report…"), QStringLiteral("Ctrl+E"),
+           [this] { setLayoutName(QStringLiteral("report")); });
     file->addSeparator();
-    connect(action(file, "quit", tr("&Quit"), QKeySequence(tr("Ctrl+Q"))), &QAction::triggered, this, &QWidget::close);
+    action(file, "quit", tr("&Quit"), QStringLiteral("Ctrl+Q"), [this] { close(); });
     QMenu* edit = menuBar()->addMenu(tr("&Edit"));
     QAction* undo = m_workbench->undoStack()->createUndoAction(this, tr("Undo"));
     undo->setObjectName(QStringLiteral("action.undo"));
-    undo->setShortcut(QKeySequence(tr("Ctrl+Z")));
+    undo->setShortcut(QKeySequence(QStringLiteral("Ctrl+Z")));
     QAction* redo = m_workbench->undoStack()->createRedoAction(this, tr("Redo"));
     redo->setObjectName(QStringLiteral("action.redo"));
-    redo->setShortcut(QKeySequence(tr("Ctrl+Shift+Z")));
+    redo->setShortcut(QKeySequence(QStringLiteral("Ctrl+Shift+Z")));
     edit->addActions({undo, redo});
-    connect(action(edit, "back", tr("Previous &selection"), QKeySequence(tr("Alt+Left"))), &QAction::triggered,
-            m_workbench, &Workbench::selectBack);
+    action(edit, "back", tr("Previous &selection"), QStringLiteral("Alt+Left"), [this] { m_workbench->selectBack(); });
+    m_viewMenu = menuBar()->addMenu(tr("&View"));
     QMenu* run = menuBar()->addMenu(tr("&Run"));
-    m_generate = action(run, "generate", tr("&Generate"), QKeySequence(tr("Ctrl+Return")));
-    connect(m_generate, &QAction::triggered, this, &MainWindow::generate);
-    m_stop = action(run, "stop", tr("&Stop"), QKeySequence(tr("Shift+F5")));
-    connect(m_stop, &QAction::triggered, m_workbench, &Workbench::stop);
+    m_generate = action(run, "generate", tr("&Generate"), QStringLiteral("Ctrl+Return"), [this] { generate(); });
+    m_stop = action(run, "stop", tr("&Stop"), QStringLiteral("Shift+F5"), [this] { m_workbench->stop(); });
+    m_pause = addAction(run, "pause", tr("&Pause"), QStringLiteral("Ctrl+."));
+    m_pause->setCheckable(true);
+    connect(m_pause, &QAction::toggled, m_workbench, &Workbench::setPaused);
+    action(run, "compare", tr("&Compare A and B"), QStringLiteral("Ctrl+D"),
+           [this] { setLayoutName(QStringLiteral("compare")); });
+    m_methodsMenu = menuBar()->addMenu(tr("&Methods"));
+    QMenu* tools = menuBar()->addMenu(tr("&Tools"));
+    action(tools, "palette", tr("Command &palette…"), QStringLiteral("Ctrl+Shift+P"), [this] { showPalette(); });
+    action(tools, "nextRegion", tr("Next &region"), QStringLiteral("F6"), [this] { nextRegion(1); });
+    action(tools, "previousRegion", tr("Pre&vious region"), QStringLiteral("Shift+F6"), [this] { nextRegion(-1); });
 }
 
 void MainWindow::buildRunBar()
 {
-    auto* bar = addToolBar(tr("Run"));
+    QToolBar* bar = addToolBar(tr("Run"));
     bar->setObjectName(QStringLiteral("bar.run"));
     bar->setMovable(false);
     m_model = new QLabel;
     m_model->setObjectName(QStringLiteral("run.model"));
     m_model->setProperty("role", "title");
     bar->addWidget(m_model);
-    const auto button = [&](QAction* action, const char* name, bool primary) {
-        auto* made = new QPushButton(action->text().remove(QLatin1Char('&')));
+    const auto button = [&](QAction* action, const char* name, const QString& title, bool primary) {
+        auto* made = new QPushButton(title);
         made->setObjectName(QLatin1String(name));
+        made->setAccessibleName(action->text().remove(QLatin1Char('&')));
         made->setProperty("primary", primary);
-        made->setToolTip(action->shortcut().toString(QKeySequence::NativeText));
         made->setEnabled(action->isEnabled());
         connect(made, &QPushButton::clicked, action, &QAction::trigger);
-        connect(action, &QAction::changed, made, [made, action] { made->setEnabled(action->isEnabled()); });
+        connect(action, &QAction::changed, made, [made, action] {
+            made->setEnabled(action->isEnabled());
+            made->setToolTip(action->text().remove(QLatin1Char('&')) + QStringLiteral(" (") +
+                             action->shortcut().toString(QKeySequence::NativeText) + QLatin1Char(')'));
+        });
         bar->addWidget(made);
     };
-    button(m_generate, "run.generate", true);
-    button(m_stop, "run.stop", false);
-}
-
-QWidget* MainWindow::buildBanner()
-{
-    m_banner = new QFrame;
-    m_banner->setObjectName(QStringLiteral("bannerFrame"));
-    auto* row = new QHBoxLayout(m_banner);
-    m_bannerText = new QLabel;
-    m_bannerText->setObjectName(QStringLiteral("banner.text"));
-    m_bannerText->setWordWrap(true);
-    m_bannerText->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    m_bannerAction = new QPushButton(tr("Restart"));
-    m_bannerAction->setObjectName(QStringLiteral("banner.restart"));
-    auto* copy = new QPushButton(tr("Copy details"));
-    copy->setObjectName(QStringLiteral("banner.copy"));
-    auto* close = new QPushButton(tr("Dismiss"));
-    close->setObjectName(QStringLiteral("banner.dismiss"));
-    row->addWidget(m_bannerText, 1);
-    row->addWidget(m_bannerAction);
-    row->addWidget(copy);
-    row->addWidget(close);
-    connect(m_bannerAction, &QPushButton::clicked, m_workbench->client(), &EngineClient::restart);
-    connect(copy, &QPushButton::clicked, this, [this] {
-        QApplication::clipboard()->setText(m_bannerText->text() + QLatin1Char('\n') + m_bannerText->toolTip());
-    });
-    connect(close, &QPushButton::clicked, m_banner, &QWidget::hide);
-    m_banner->hide();
-    return m_banner;
-}
-
-QWidget* MainWindow::buildPrompt()
-{
-    auto* frame = new QFrame;
-    frame->setProperty("panel", true);
-    auto* row = new QHBoxLayout(frame);
-    row->setContentsMargins(10, 6, 10, 6);
-    const auto add = [&](QWidget* widget, const char* name, const QString& label) {
-        widget->setObjectName(QLatin1String(name));
-        widget->setAccessibleName(label);
-        auto* caption = new QLabel(label);
-        caption->setProperty("role", "second");
-        row->addWidget(caption);
-        row->addWidget(widget);
+    button(m_generate, "run.generate", tr("▶ Generate"), true);
+    button(m_stop, "run.stop", tr("■ Stop"), false);
+    button(findChild<QAction*>(QStringLiteral("action.undo")), "run.undo", QStringLiteral("↶"), false);
+    button(findChild<QAction*>(QStringLiteral("action.redo")), "run.redo", QStringLiteral("↷"), false);
+    const auto spring = [bar] {
+        auto* space = new QWidget;
+        space->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+        bar->addWidget(space);
     };
-    add(m_prompt = new QLineEdit(tr("Explain why the sky is blue.")), "prompt.text", tr("Prompt"));
-    row->setStretchFactor(m_prompt, 1);
-    add(m_template = new QComboBox, "prompt.template", tr("Form"));
-    m_template->addItems({tr("chat"), tr("plain text")});
-    add(m_temperature = new QDoubleSpinBox, "prompt.sampler", tr("Temperature"));
-    m_temperature->setRange(0, 2);
-    m_temperature->setSingleStep(0.1);
-    m_temperature->setSpecialValueText(tr("greedy"));
-    add(m_topP = new QDoubleSpinBox, "prompt.topP", tr("Top-p"));
-    m_topP->setRange(0.01, 1);
-    m_topP->setSingleStep(0.05);
-    m_topP->setValue(1);
-    add(m_seed = new QSpinBox, "prompt.seed", tr("Seed"));
-    m_seed->setRange(0, 1000000000);
-    add(m_maximum = new QSpinBox, "prompt.max", tr("Max"));
-    m_maximum->setRange(1, 100000);
-    m_maximum->setValue(128);
-    connect(m_prompt, &QLineEdit::returnPressed, m_generate, &QAction::trigger);
-    return frame;
+    spring();
+    m_layouts = new QButtonGroup(this);
+    const std::pair<const char*, QString> layouts[] = {{"inspect", tr("Inspect")},
+                                                       {"accelerate", tr("Accelerate")},
+                                                       {"steer", tr("Steer")},
+                                                       {"compare", tr("Compare")},
+                                                       {"report", tr("Report")}};
+    int number = 0;
+    for (const auto& [id, title] : layouts) {
+        auto* made = new QPushButton(title);
+        made->setObjectName(QStringLiteral("layout.") + QLatin1String(id));
+        made->setAccessibleName(tr("Layout %1").arg(title));
+        made->setProperty("layout", true);
+        made->setCheckable(true);
+        m_layouts->addButton(made);
+        bar->addWidget(made);
+        QAction* action = addAction(m_viewMenu, (std::string("layout.") + id).c_str(), title,
+                                    QStringLiteral("Ctrl+%1").arg(++number));
+        connect(action, &QAction::triggered, this, [this, id = QString::fromLatin1(id)] { setLayoutName(id); });
+        connect(made, &QPushButton::clicked, action, &QAction::trigger);
+    }
+    QAction* restore = addAction(m_viewMenu, "layout.restoreDefault", tr("&Restore default layout"), {});
+    connect(restore, &QAction::triggered, this, &MainWindow::arrange);
+    m_viewMenu->addSeparator();
+    spring();
+    auto* search = new QPushButton(tr("Search… Ctrl+Shift+P"));
+    search->setObjectName(QStringLiteral("run.search"));
+    search->setAccessibleName(tr("Command palette"));
+    connect(search, &QPushButton::clicked, this, &MainWindow::showPalette);
+    bar->addWidget(search);
+    addToolBarBreak();
+    m_bannerBar = addToolBar(tr("Problem"));
+    m_bannerBar->setObjectName(QStringLiteral("bar.banner"));
+    m_bannerBar->setMovable(false);
+    m_banner = new Banner;
+    m_bannerBar->addWidget(m_banner);
+    m_bannerBar->hide();
+    m_bannerBar->toggleViewAction()->setVisible(false);
+    bar->toggleViewAction()->setVisible(false);
+    connect(m_banner, &Banner::visibilityChanged, m_bannerBar, &QWidget::setVisible);
+    connect(m_banner, &Banner::restartRequested, m_workbench->client(), &EngineClient::restart);
+}
+
+void MainWindow::buildCentre()
+{
+    m_pages = new QStackedWidget;
+    m_welcome = new WelcomePage;
+    auto* work = new QWidget;
+    auto* column = new QVBoxLayout(work);
+    column->setContentsMargins(6, 6, 6, 6);
+    column->setSpacing(6);
+    column->addWidget(m_prompt = new PromptRow);
+    m_lanes = new QSplitter(Qt::Horizontal);
+    m_lanes->setObjectName(QStringLiteral("splitter.centre"));
+    m_lanes->setHandleWidth(6);
+    m_lanes->setChildrenCollapsible(false);
+    m_lanes->addWidget(new Lane(QStringLiteral("A"), m_workbench));
+    m_lanes->addWidget(new Lane(QStringLiteral("B"), m_workbench));
+    column->addWidget(m_lanes, 1);
+    m_pages->addWidget(m_welcome);
+    m_pages->addWidget(work);
+    setCentralWidget(m_pages);
+    connect(m_prompt, &PromptRow::submitted, m_generate, &QAction::trigger);
+    connect(m_welcome, &WelcomePage::openModel, this, [this] { chooseModel(); });
+    connect(m_welcome, &WelcomePage::openSession, this, &MainWindow::chooseSession);
+    connect(m_welcome, &WelcomePage::openPath, this, &MainWindow::openPath);
+    m_welcome->setRecent(QSettings().value(QStringLiteral("recent")).toStringList());
+}
+
+void MainWindow::addPanel(Panel* panel)
+{
+    QDockWidget* dock = makeDock(panel);
+    m_docks[panel->id()] = dock;
+    addDockWidget(Qt::RightDockWidgetArea, dock);
+    dock->hide();
+    QAction* toggle = dock->toggleViewAction();
+    toggle->setObjectName(QStringLiteral("action.view.") + panel->id());
+    m_viewMenu->addAction(toggle);
+}
+
+void MainWindow::buildDocks()
+{
+    addPanel(new ModelPanel(m_workbench));
+    addPanel(m_desk = new DeskPanel(m_workbench));
+    addPanel(new LogitLensPanel(m_workbench));
+    addPanel(new PunctuationPanel(m_workbench));
+    addPanel(new SafetyPanel(m_workbench));
+    addPanel(new DashboardPanel(m_workbench));
+    for (const MethodSchema& schema : methodSchemas()) {
+        QAction* add =
+            addAction(m_methodsMenu, ("add." + schema.id).c_str(), tr("Add %1").arg(text::of(schema.title)), {});
+        connect(add, &QAction::triggered, this, [this, id = schema.id] { m_desk->addMethod(id); });
+    }
+    m_methodsMenu->addSeparator();
+    QAction* off =
+        addAction(m_methodsMenu, "allMethodsOff", tr("All methods &off / back on"), QStringLiteral("Ctrl+K"));
+    connect(off, &QAction::triggered, this, [this] { m_desk->switchAll(enabledMethods(m_workbench->desk()).empty()); });
+    for (int card = 0; card < 9; ++card) {
+        auto* action = new QAction(tr("Switch card %1").arg(card + 1), this);
+        action->setObjectName(QStringLiteral("action.card%1").arg(card + 1));
+        action->setShortcut(QKeySequence(QStringLiteral("Alt+%1").arg(card + 1)));
+        connect(action, &QAction::triggered, this, [this, card] { m_desk->toggleCard(card); });
+        QWidget::addAction(action);
+    }
 }
 
 void MainWindow::buildStatus()
 {
     statusBar()->setObjectName(QStringLiteral("bar.status"));
+    statusBar()->setSizeGripEnabled(false);
     const auto field = [this](const char* name, bool right) {
         auto* label = new QLabel;
         label->setObjectName(QLatin1String(name));
@@ -225,79 +272,137 @@ void MainWindow::buildStatus()
     m_saved = field("status.session", true);
 }
 
+void MainWindow::connectWorkbench()
+{
+    connect(m_workbench, &Workbench::problem, this, &MainWindow::showProblem);
+    connect(m_workbench, &Workbench::modelProgress, this, [this](const QString& stage, double done, double total) {
+        m_progress->setText(total > 0 ? tr("%1 %2 %").arg(stage, text::number(100 * done / total, 0)) : stage);
+    });
+    connect(m_workbench, &Workbench::modelChanged, this, [this] {
+        m_progress->clear();
+        if (const auto& model = m_workbench->client()->model())
+            remember(text::of(model->path));
+        refresh();
+    });
+    connect(m_workbench, &Workbench::sessionChanged, this, [this] {
+        if (const RunData* run = m_workbench->run())
+            m_prompt->show(run->spec);
+        refresh();
+    });
+    connect(m_workbench, &Workbench::saveStateChanged, this,
+            [this](const Status& status) { status ? refresh() : showProblem(status.error()); });
+    connect(m_workbench->client(), &EngineClient::stateChanged, this, [this](EngineClient::State state) {
+        if (state == EngineClient::State::Ready)
+            m_banner->engineReady();
+        refresh();
+    });
+    for (const auto signal : {&Workbench::runChanged, &Workbench::generationStateChanged, &Workbench::memoryChanged})
+        connect(m_workbench, signal, this, &MainWindow::refresh);
+    connect(m_workbench, &Workbench::runAppended, this,
+            [this] { RepaintClock::instance().markDirty(statusBar(), [this] { refreshStatus(); }); });
+}
+
 void MainWindow::generate()
 {
-    RunSpec spec;
-    const std::string prompt = m_prompt->text().toStdString();
     const auto& model = m_workbench->model();
-    if (m_template->currentIndex() == 0 && model && model->hasChatTemplate)
-        spec.prompt.messages = nlohmann::json::array({{{"role", "user"}, {"content", prompt}}});
-    else
-        spec.prompt.text = prompt;
-    spec.sampler = {m_temperature->value(), m_topP->value(), std::uint64_t(m_seed->value())};
-    spec.maxTokens = m_maximum->value();
+    if (!model)
+        return showProblem({Errc::NotSupported,
+                            tr("No model is open.").toStdString(),
+                            tr("Open one with File > Open model.").toStdString(),
+                            {}});
+    RunSpec spec = m_prompt->spec(*model);
     spec.lanes = {LaneSpec{"A", {}}, LaneSpec{"B", enabledMethods(m_workbench->desk())}};
     spec.probes = {"layer_norms", "logit_lens", "contextualisation", "safety"};
     m_workbench->generate(spec);
+}
+
+void MainWindow::setLayoutName(const QString& layout)
+{
+    m_layout = layout;
+    arrange();
+}
+
+void MainWindow::arrange()
+{
+    for (QAbstractButton* button : m_layouts->buttons())
+        button->setChecked(!m_welcoming && button->objectName() == QStringLiteral("layout.") + m_layout);
+    if (m_welcoming) {
+        for (const auto& [id, dock] : m_docks)
+            dock->hide();
+        m_pages->show();
+        return;
+    }
+    m_arrangedFor = (width() < 1400 ? 0 : 1) + (height() < 860 ? 0 : 2);
+    m_pages->setVisible(layoutShowsLanes(m_layout));
+    applyLayout(this, m_docks, m_layout);
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event)
+{
+    QMainWindow::resizeEvent(event);
+    m_lanes->setOrientation(width() < 1500 ? Qt::Vertical : Qt::Horizontal);
+    const int sizeClass = (width() < 1400 ? 0 : 1) + (height() < 860 ? 0 : 2);
+    if (!m_welcoming && sizeClass != m_arrangedFor)
+        arrange();
 }
 
 void MainWindow::refresh()
 {
     const auto& model = m_workbench->model();
     const EngineClient* client = m_workbench->client();
+    const bool welcoming = !model && !m_workbench->run();
+    if (welcoming != m_welcoming || (m_arrangedFor < 0 && !welcoming)) {
+        m_welcoming = welcoming;
+        m_pages->setCurrentIndex(welcoming ? 0 : 1);
+        arrange();
+    }
     m_generate->setEnabled(client->model().has_value() && !m_workbench->generating());
     m_stop->setEnabled(m_workbench->generating());
+    m_pause->setEnabled(m_workbench->generating());
+    if (!m_workbench->generating()) {
+        const QSignalBlocker quiet(m_pause);
+        m_pause->setChecked(false);
+    }
     m_saveAs->setEnabled(m_workbench->session() != nullptr);
     m_model->setText(model ? tr("%1 · %2").arg(text::of(model->name), text::of(model->storedType))
                            : tr("No model open"));
-    m_statusModel->setText(model ? tr("%1 · %2").arg(text::of(model->name), text::of(model->dtype)) : QString());
-    QString device, reason;
-    if (client->ready())
-        for (const DeviceInfo& info : client->ready()->devices) {
-            if (model && info.id == model->device)
-                device = text::of(info.title);
-            if (!info.available || (info.id == "cpu" && !info.reason.empty()))
-                reason = text::of(info.reason);
-        }
-    m_statusDevice->setText(device);
-    m_fallback->setText(tr("CPU because: %1").arg(reason));
-    m_fallback->setVisible(!reason.isEmpty() && model && model->device == "cpu");
-    const RunData* run = m_workbench->run();
-    m_memory->setText(run && run->memory
-                          ? tr("weights %1 · resident %2")
-                                .arg(text::bytes(run->memory->weightBytes), text::bytes(run->memory->rssBytes))
-                          : QString());
-    QStringList rates;
-    if (run)
-        for (const LaneData& lane : run->lanes)
-            if (const double rate = values::tokensPerSecond(lane); std::isfinite(rate))
-                rates << tr("%1 %2 tok/s · TTFT %3 ms")
-                             .arg(text::of(lane.name), text::number(rate, 1),
-                                  text::number(double(lane.ttftUs) / 1000, 0));
-    m_rates->setText(rates.join(QStringLiteral("   ")));
-    const Session* session = m_workbench->session();
-    m_saved->setText(session ? QFileInfo(text::of(session->path())).fileName() : QString());
+    refreshStatus();
 }
 
 void MainWindow::showProblem(const Error& error)
 {
-    m_bannerText->setText(text::sentence(error));
-    m_bannerText->setToolTip(text::of(errcName(error.code)) + QLatin1Char('\n') + text::of(error.detail));
-    const auto state = m_workbench->client()->state();
-    m_bannerAction->setVisible(state == EngineClient::State::Died);
-    m_banner->show();
+    m_banner->showProblem(error, m_workbench->client()->state() == EngineClient::State::Died);
     refresh();
 }
 
-void MainWindow::chooseModel()
+void MainWindow::openPath(const QString& path)
 {
-    auto* dialog = new QFileDialog(this, tr("Open model"), {}, tr("Models (*.gguf *.safetensors);;All files (*)"));
-    dialog->setObjectName(QStringLiteral("dialog.openModel"));
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::ExistingFile);
-    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
-        m_workbench->openModel(path, QStringLiteral("cpu"), QStringLiteral("float32"));
-    });
+    if (path.endsWith(QLatin1String(".lsdb"), Qt::CaseInsensitive)) {
+        if (const Status status = m_workbench->openSession(path); !status)
+            showProblem(status.error());
+        else
+            remember(path);
+        return;
+    }
+    chooseModel(path);
+}
+
+void MainWindow::remember(const QString& path)
+{
+    QSettings settings;
+    QStringList recent = settings.value(QStringLiteral("recent")).toStringList();
+    recent.removeAll(path);
+    recent.prepend(path);
+    settings.setValue(QStringLiteral("recent"), recent.mid(0, 12));
+    m_welcome->setRecent(recent.mid(0, 12));
+}
+
+void MainWindow::chooseModel(const QString& path)
+{
+    auto* dialog = new OpenModelDialog(m_workbench, this);
+    connect(dialog, &OpenModelDialog::accepted, m_workbench, &Workbench::openModel);
+    if (!path.isEmpty())
+        dialog->setPath(path);
     dialog->open();
 }
 
@@ -306,10 +411,7 @@ void MainWindow::chooseSession()
     auto* dialog = new QFileDialog(this, tr("Open session"), {}, tr("Sessions (*.lsdb)"));
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setFileMode(QFileDialog::ExistingFile);
-    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
-        if (const Status status = m_workbench->openSession(path); !status)
-            showProblem(status.error());
-    });
+    connect(dialog, &QFileDialog::fileSelected, this, &MainWindow::openPath);
     dialog->open();
 }
 
@@ -322,8 +424,75 @@ void MainWindow::chooseSessionName()
     connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
         if (const Status status = m_workbench->saveSessionAs(path); !status)
             showProblem(status.error());
+        else
+            remember(path);
     });
     dialog->open();
+}
+
+void MainWindow::showPalette()
+{
+    std::vector<CommandPalette::Entry> entries;
+    for (QAction* action : findChildren<QAction*>()) {
+        if (!action->objectName().startsWith(QLatin1String("action.")))
+            continue;
+        entries.push_back({action->text().remove(QLatin1Char('&')),
+                           action->shortcut().toString(QKeySequence::NativeText),
+                           action->isEnabled() ? QString() : tr("not available now"), [action] { action->trigger(); }});
+    }
+    if (const auto& model = m_workbench->model())
+        for (int block = 0; block < model->blockCount; ++block)
+            entries.push_back({tr("Select block %1").arg(block), {}, {}, [this, block] {
+                                   Selection selection = m_workbench->selection();
+                                   selection.block = block;
+                                   m_workbench->select(selection);
+                               }});
+    auto* palette = new CommandPalette(std::move(entries), this);
+    palette->move(mapToGlobal(QPoint((width() - palette->width()) / 2, 70)));
+    palette->show();
+}
+
+void MainWindow::nextRegion(int step)
+{
+    std::vector<QWidget*> regions{findChild<QWidget*>(QStringLiteral("run.generate"))};
+    if (m_pages->isVisible())
+        regions.push_back(m_welcoming ? findChild<QWidget*>(QStringLiteral("welcome.openModel"))
+                                      : findChild<QWidget*>(QStringLiteral("prompt.text")));
+    for (const char* name : {"lane.A.tokens", "lane.B.tokens", "model.tree", "desk.add", "lens.table"})
+        if (QWidget* widget = findChild<QWidget*>(QLatin1String(name)); widget && widget->isVisible())
+            regions.push_back(widget);
+    const auto now = std::find_if(regions.begin(), regions.end(), [](QWidget* widget) {
+        QWidget* focus = QApplication::focusWidget();
+        return focus && (widget == focus || widget->isAncestorOf(focus));
+    });
+    const int count = int(regions.size());
+    const int at = now == regions.end() ? (step > 0 ? -1 : 0) : int(now - regions.begin());
+    regions[std::size_t((at + step + count) % count)]->setFocus(Qt::TabFocusReason);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event)
+{
+    if (event->mimeData()->hasUrls())
+        event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event)
+{
+    for (const QUrl& url : event->mimeData()->urls())
+        if (url.isLocalFile())
+            return openPath(url.toLocalFile());
+}
+
+void MainWindow::closeEvent(QCloseEvent* event)
+{
+    m_workbench->stop();
+    if (Session* session = m_workbench->session())
+        if (const Status status = session->flush(); !status) {
+            showProblem(status.error()); // closing now would lose results
+            event->ignore();
+            return;
+        }
+    QMainWindow::closeEvent(event);
 }
 
 } // namespace ls

@@ -2,49 +2,76 @@
 
 #include <QMainWindow>
 
+#include <map>
+
 class QButtonGroup;
-class QComboBox;
-class QDoubleSpinBox;
-class QFrame;
 class QLabel;
-class QLineEdit;
 class QPushButton;
-class QSpinBox;
+class QSplitter;
+class QStackedWidget;
 
 namespace ls {
 
+class Banner;
+class DeskPanel;
+class Panel;
+class PromptRow;
+class WelcomePage;
 class Workbench;
 struct Error;
 
-/// The window: run bar, prompt row, lanes, status bar, banner. It wires parts to the workbench and holds no state of
-/// the analysis itself. Object names: workbench-ui section 10.
+/// The window: run bar, welcome page or prompt row and lanes, a dock per panel, status bar, banner. It wires parts to
+/// the workbench and holds no state of the analysis itself. Object names: workbench-ui section 10.
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
     explicit MainWindow(Workbench* workbench, QWidget* parent = nullptr);
+    void setLayoutName(const QString& layout); ///< inspect | accelerate | steer | compare | report
+    const QString& layoutName() const { return m_layout; }
+    void openPath(const QString& path); ///< a model or a .lsdb
+    void generate();
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+    void closeEvent(QCloseEvent* event) override;
 
 private:
     void buildActions();
     void buildRunBar();
-    QWidget* buildBanner();
-    QWidget* buildPrompt();
+    void buildCentre();
+    void buildDocks();
     void buildStatus();
-    void generate();
+    void connectWorkbench();
+    QAction* addAction(QMenu* menu, const char* name, const QString& title, const QString& keys);
+    void addPanel(Panel* panel);
+    void arrange();
     void refresh();
+    void refreshStatus();
     void showProblem(const Error& error);
-    void chooseModel();
+    void chooseModel(const QString& path = {});
     void chooseSession();
     void chooseSessionName();
+    void showPalette();
+    void nextRegion(int step);
+    void remember(const QString& path);
 
     Workbench* m_workbench;
-    QAction *m_generate, *m_stop, *m_saveAs;
-    QFrame* m_banner;
-    QLabel* m_bannerText;
-    QPushButton* m_bannerAction;
-    QLineEdit* m_prompt;
-    QComboBox* m_template;
-    QDoubleSpinBox *m_temperature, *m_topP;
-    QSpinBox *m_seed, *m_maximum;
+    QAction *m_generate, *m_stop, *m_pause, *m_saveAs;
+    QMenu *m_methodsMenu, *m_viewMenu;
+    Banner* m_banner;
+    QToolBar* m_bannerBar;
+    PromptRow* m_prompt;
+    WelcomePage* m_welcome;
+    QStackedWidget* m_pages;
+    QSplitter* m_lanes;
+    DeskPanel* m_desk;
+    QButtonGroup* m_layouts;
+    std::map<QString, QDockWidget*> m_docks;
+    QString m_layout = QStringLiteral("inspect");
+    int m_arrangedFor = -1; ///< size class the docks were arranged for
+    bool m_welcoming = true;
     QLabel *m_model, *m_statusModel, *m_statusDevice, *m_fallback, *m_memory, *m_rates, *m_progress, *m_saved;
 };
 

@@ -155,28 +155,32 @@ QMainWindow::separator { background: @window; width: 6px; height: 6px; }
 QSplitter::handle { background: @window; }
 QFrame#panelFrame, QFrame[panel="true"] { background: @panel; border: 1px solid @border; border-radius: 4px; }
 QFrame[card="true"] { background: @panel; border: 1px solid @border; border-radius: 4px; }
+QWidget[dockHead="true"] { background: @panel; border: 1px solid @border; border-bottom: none; }
 QFrame[card="true"][state="unavailable"], QFrame[card="true"][state="conflict"] { border-color: @error; }
 QWidget[head="true"] { border: none; border-bottom: 1px solid @border; background: transparent; }
 QLabel[role="title"] { font-weight: 600; color: @text; }
 QLabel[role="second"] { color: @second; }
 QLabel[role="third"] { color: @third; }
 QLabel[role="error"] { color: @error; }
+QLabel[role="good"] { color: @good; }
+QLabel[role="h1"] { font-size: 22px; font-weight: 600; color: @text; }
 QLabel[chip="true"] { background: @grid; color: @second; border-radius: 4px; padding: 2px 8px; }
 QLabel[chip="true"][tone="good"] { color: @good; }
 QLabel[chip="true"][tone="warning"] { color: @warning; border: 1px solid @warning; }
 QLabel[chip="true"][tone="error"] { color: @error; border: 1px solid @error; }
 QLabel[chip="true"][tone="laneB"] { color: @laneB; }
-QPushButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit, QToolButton[framed="true"] {
+QPushButton, QToolButton[framed="true"] {
     background: @panel; color: @text; border: 1px solid @strong; border-radius: 4px; padding: 3px 8px; min-height: 18px; }
 QPushButton:hover, QToolButton[framed="true"]:hover { border-color: @accent; }
-QPushButton:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus, QLineEdit:focus { border: 2px solid @accent; padding: 2px 7px; }
-QPushButton:disabled, QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QLineEdit:disabled {
-    color: @third; border-color: @border; background: @window; }
+QPushButton:focus { border: 2px solid @accent; padding: 2px 7px; }
+QPushButton:disabled { color: @third; border-color: @border; background: @window; }
 QPushButton[primary="true"] { background: @accent; color: @onAccent; border-color: @accent; font-weight: 600; }
 QPushButton[primary="true"]:disabled { background: @grid; color: @third; border-color: @border; }
 QPushButton:checked { background: @grid; border-color: @accent; }
-QComboBox::drop-down { border: none; width: 16px; }
-QComboBox QAbstractItemView { background: @panel; color: @text; border: 1px solid @strong; selection-background-color: @accent; selection-color: @onAccent; }
+QPushButton[segment="true"] { padding: 3px 8px; border-radius: 0; margin-left: -1px; }
+QPushButton[segment="true"]:checked { background: @selection; border-color: @accent; color: @text; font-weight: 600; }
+QPushButton[layout="true"] { border: none; padding: 4px 12px; color: @second; background: transparent; }
+QPushButton[layout="true"]:checked { background: @selection; color: @accent; font-weight: 600; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 3px 6px; color: @second; }
 QToolButton:hover { background: @grid; }
 QToolButton:focus { border: 1px solid @accent; }

@@ -1,0 +1,52 @@
+#include "ui/shell/main_window.h"
+
+#include "ui/client/engine_client.h"
+#include "ui/models/run_values.h"
+#include "ui/shell/text.h"
+#include "ui/shell/workbench.h"
+
+#include <QFileInfo>
+#include <QLabel>
+#include <QStatusBar>
+
+#include <cmath>
+
+namespace ls {
+
+void MainWindow::refreshStatus()
+{
+    const auto& model = m_workbench->model();
+    const EngineClient* client = m_workbench->client();
+    m_statusModel->setText(model ? tr("%1 · %2").arg(text::of(model->name), text::of(model->dtype)) : QString());
+    QString device, reason;
+    if (client->ready())
+        for (const DeviceInfo& info : client->ready()->devices) {
+            if (model && info.id == model->device)
+                device = text::of(info.title);
+            if (!info.available || (info.id == "cpu" && !info.reason.empty()))
+                reason = text::of(info.reason);
+        }
+    m_statusDevice->setText(device);
+    m_fallback->setText(width() < 1400 ? tr("CPU") : tr("CPU because: %1").arg(reason));
+    m_fallback->setToolTip(tr("Running on the CPU because: %1").arg(reason));
+    m_fallback->setVisible(!reason.isEmpty() && model && model->device == "cpu");
+    const RunData* run = m_workbench->run();
+    m_memory->setText(run && run->memory
+                          ? tr("weights %1 · resident %2")
+                                .arg(text::bytes(run->memory->weightBytes), text::bytes(run->memory->rssBytes))
+                          : QString());
+    QStringList rates;
+    if (run)
+        for (const LaneData& lane : run->lanes)
+            if (const double rate = values::tokensPerSecond(lane); std::isfinite(rate))
+                rates << tr("%1 %2 tok/s · TTFT %3 ms")
+                             .arg(text::of(lane.name), text::number(rate, 1),
+                                  text::number(double(lane.ttftUs) / 1000, 0));
+    m_rates->setText(rates.join(QStringLiteral("   ")));
+    const Session* session = m_workbench->session();
+    const QString name = session ? QFileInfo(text::of(session->path())).fileName() : QString();
+    m_saved->setText(width() < 1400 ? statusBar()->fontMetrics().elidedText(name, Qt::ElideMiddle, 150) : name);
+    m_saved->setToolTip(session ? text::of(session->path()) : QString());
+}
+
+} // namespace ls

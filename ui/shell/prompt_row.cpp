@@ -1,0 +1,102 @@
+#include "ui/shell/prompt_row.h"
+
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QSpinBox>
+
+namespace ls {
+
+PromptRow::PromptRow(QWidget* parent)
+    : QFrame(parent)
+{
+    setProperty("panel", true);
+    m_rows = new QBoxLayout(QBoxLayout::LeftToRight, this);
+    m_rows->setContentsMargins(10, 6, 10, 6);
+    m_rows->setSpacing(6);
+    auto* first = new QHBoxLayout;
+    auto* second = new QHBoxLayout;
+    second->setSpacing(6);
+    m_rows->addLayout(first, 1);
+    m_rows->addLayout(second);
+    const auto name = [](QWidget* widget, const char* id, const QString& label) {
+        widget->setObjectName(QLatin1String(id));
+        widget->setAccessibleName(label);
+        widget->setToolTip(label);
+        widget->setFocusPolicy(Qt::StrongFocus);
+    };
+    auto* caption = new QLabel(tr("Prompt"));
+    caption->setProperty("role", "second");
+    first->addWidget(caption);
+    first->addWidget(m_prompt = new QLineEdit(tr("Explain why the sky is blue.")), 1);
+    name(m_prompt, "prompt.text", tr("Prompt"));
+    second->addWidget(m_template = new QComboBox);
+    name(m_template, "prompt.template", tr("How the prompt is given to the model"));
+    m_template->addItems({tr("chat template"), tr("plain text")});
+    second->addWidget(m_temperature = new QDoubleSpinBox);
+    name(m_temperature, "prompt.sampler", tr("Temperature; 0 is greedy"));
+    m_temperature->setRange(0, 2);
+    m_temperature->setSingleStep(0.1);
+    m_temperature->setPrefix(tr("T "));
+    m_temperature->setSpecialValueText(tr("greedy"));
+    second->addWidget(m_topP = new QDoubleSpinBox);
+    name(m_topP, "prompt.topP", tr("Top-p: share of probability that is sampled from"));
+    m_topP->setPrefix(tr("p "));
+    m_topP->setRange(0.01, 1);
+    m_topP->setSingleStep(0.05);
+    m_topP->setValue(1);
+    m_topP->setEnabled(false);
+    second->addWidget(m_seed = new QSpinBox);
+    name(m_seed, "prompt.seed", tr("Seed"));
+    m_seed->setPrefix(tr("seed "));
+    m_seed->setRange(0, 1000000000);
+    m_seed->setMaximumWidth(120);
+    second->addWidget(m_maximum = new QSpinBox);
+    name(m_maximum, "prompt.max", tr("Most tokens to generate"));
+    m_maximum->setPrefix(tr("max "));
+    m_maximum->setRange(1, 100000);
+    m_maximum->setValue(128);
+    m_maximum->setMaximumWidth(110);
+    second->addStretch(0);
+    connect(m_temperature, &QDoubleSpinBox::valueChanged, this,
+            [this](double value) { m_topP->setEnabled(value > 0); });
+    connect(m_prompt, &QLineEdit::returnPressed, this, &PromptRow::submitted);
+}
+
+RunSpec PromptRow::spec(const ModelInfo& model) const
+{
+    RunSpec spec;
+    const std::string prompt = m_prompt->text().toStdString();
+    if (m_template->currentIndex() == 0 && model.hasChatTemplate)
+        spec.prompt.messages = nlohmann::json::array({{{"role", "user"}, {"content", prompt}}});
+    else
+        spec.prompt.text = prompt;
+    spec.sampler = {m_temperature->value(), m_topP->value(), std::uint64_t(m_seed->value())};
+    spec.maxTokens = m_maximum->value();
+    return spec;
+}
+
+void PromptRow::show(const RunSpec& spec)
+{
+    const bool chat = !spec.prompt.messages.empty();
+    m_template->setCurrentIndex(chat ? 0 : 1);
+    const std::string text = chat ? spec.prompt.messages.back().value("content", std::string()) : spec.prompt.text;
+    m_prompt->setText(QString::fromStdString(text));
+    m_prompt->setCursorPosition(0);
+    m_temperature->setValue(spec.sampler.temperature);
+    m_topP->setValue(spec.sampler.topP);
+    m_seed->setValue(int(spec.sampler.seed));
+    m_maximum->setValue(spec.maxTokens);
+}
+
+void PromptRow::resizeEvent(QResizeEvent* event)
+{
+    QFrame::resizeEvent(event);
+    const auto direction = width() < 820 ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight;
+    if (m_rows->direction() != direction)
+        m_rows->setDirection(direction);
+}
+
+} // namespace ls

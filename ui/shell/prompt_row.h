@@ -1,0 +1,39 @@
+#pragma once
+
+#include "core/session/run_data.h"
+
+#include <QFrame>
+
+class QBoxLayout;
+class QComboBox;
+class QDoubleSpinBox;
+class QLineEdit;
+class QSpinBox;
+
+namespace ls {
+
+/// One prompt for all lanes with its form, sampler, seed and maximum. On a narrow window the settings stand below it.
+class PromptRow : public QFrame {
+    Q_OBJECT
+public:
+    explicit PromptRow(QWidget* parent = nullptr);
+    /// Prompt and sampler; lanes and probes are the caller's.
+    RunSpec spec(const ModelInfo& model) const;
+    void show(const RunSpec& spec); ///< of a stored run
+    using QFrame::show;
+
+Q_SIGNALS:
+    void submitted();
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    QBoxLayout* m_rows;
+    QLineEdit* m_prompt;
+    QComboBox* m_template;
+    QDoubleSpinBox *m_temperature, *m_topP;
+    QSpinBox *m_seed, *m_maximum;
+};
+
+} // namespace ls
