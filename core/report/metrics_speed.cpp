@@ -1,0 +1,72 @@
+#include "core/report/metric_parts.h"
+
+#include "core/stats/bootstrap.h"
+#include "core/stats/hypothesis.h"
+
+#include <cmath>
+#include <map>
+
+namespace ls::metrics {
+
+using nlohmann::json;
+
+std::vector<Metric> bench(const ExperimentData& experiment)
+{
+    std::map<std::string, std::map<std::string, std::map<int, double>>> seconds; // test -> lane -> repetition
+    std::map<std::string, double> tokens;
+    for (const json& row : experiment.rows) {
+        seconds[row.at("test")][row.at("lane")][row.at("repetition")] = row.at("seconds");
+        tokens[row.at("test")] = row.at("tokens");
+    }
+    std::vector<Metric> out;
+    for (auto& [test, lanes] : seconds) {
+        std::map<std::string, Values> times;
+        for (const auto& [lane, repetitions] : lanes) {
+            Values rates;
+            for (const auto& [repetition, value] : repetitions) {
+                times[lane].push_back(value);
+                rates.push_back(value > 0 ? tokens[test] / value : 0.0);
+            }
+            out.push_back(withInterval(metric("rate/" + test, lane, "tok/s", mean(rates), int(rates.size())),
+                                       bootstrapMean(rates)));
+        }
+        const Values &a = times["A"], &b = times["B"];
+        if (!a.empty() && a.size() == b.size() && mean(b) > 0)
+            out.push_back(withInterval(metric("speed_ratio/" + test, "B-A", "x", mean(a) / mean(b), int(a.size())),
+                                       bootstrapRatio(a, b)));
+    }
+    return out;
+}
+
+std::vector<Metric> cost(const ExperimentData& experiment)
+{
+    std::map<std::string, Values> rate, correct;
+    std::map<std::string, double> memory;
+    Values kl;
+    for (const json& row : experiment.rows) {
+        const std::string what = row.at("what");
+        if (what == "tok_s")
+            rate[row.at("lane")].push_back(row.at("value"));
+        else if (what == "accuracy")
+            correct[row.at("lane")].push_back(row.at("correct").get<bool>());
+        else if (what == "memory")
+            memory[row.at("lane")] = row.at("bytes");
+        else if (what == "kl")
+            kl.push_back(row.at("value"));
+    }
+    std::vector<Metric> out;
+    for (const auto& [lane, values] : rate)
+        out.push_back(
+            withInterval(metric("cost/rate", lane, "tok/s", mean(values), int(values.size())), bootstrapMean(values)));
+    for (const auto& [lane, values] : correct) {
+        const int n = int(values.size()), right = int(std::lround(mean(values) * n));
+        out.push_back(withInterval(metric("cost/accuracy", lane, "%", 100.0 * right / n, n), wilson(right, n), 100));
+    }
+    for (const auto& [lane, bytes] : memory)
+        out.push_back(metric("cost/memory", lane, "bytes", bytes, 1));
+    if (!kl.empty())
+        out.push_back(withInterval(metric("cost/kl", "", "nats/token", mean(kl), int(kl.size())), bootstrapMean(kl)));
+    return out;
+}
+
+} // namespace ls::metrics
