@@ -34,7 +34,7 @@ struct LaneData {
     MethodSet methods;                                   ///< at the start; changes are in RunData::toggles
     std::vector<TokenData> tokens;                       ///< by position, prompt first
     std::map<std::string, std::map<int, TapValue>> taps; ///< output -> position -> value
-    std::string reason;                                  ///< empty while it runs; then LaneDone::reason
+    std::string reason; ///< empty while it runs; then LaneDone::reason, or "interrupted" in a file whose writer died
     std::int64_t ttftUs = 0;
     double tokensPerSecond = 0;
     std::optional<int> divergence; ///< first position that differs from lane A
@@ -43,6 +43,8 @@ struct LaneData {
     const TapValue* tap(const std::string& output, int position) const;
     int promptTokens() const; ///< leading tokens with origin "prompt"
     std::string text(bool generatedOnly = true) const;
+    /// What a fork at `position` starts from: the tokens and taps before it, and no end yet.
+    LaneData upTo(int position) const;
 };
 
 struct ToggleData { ///< an Applied event
@@ -51,6 +53,7 @@ struct ToggleData { ///< an Applied event
     std::string policy;
     std::int64_t costUs = 0;
     MethodSet methods;
+    std::string forkLane; ///< policy fork: the lane that goes on with the old set
     bool operator==(const ToggleData&) const = default;
 };
 
@@ -86,7 +89,10 @@ struct RunData {
 
     LaneData* lane(const std::string& name);
     const LaneData* lane(const std::string& name) const;
-    /// Applies a message of this run; false for one that says nothing about a run.
+    /// The set of a lane after all toggles so far; empty for an unknown lane.
+    MethodSet currentMethods(const std::string& name) const;
+    /// Applies a message of this run; false for one that says nothing about a run, or whose token leaves a gap.
+    /// Failed ends the run: "cancelled" is no failure, its lanes were stopped.
     bool apply(const EngineMessage& message);
 };
 

@@ -25,6 +25,14 @@ struct Metric {
     bool operator==(const Metric&) const = default;
 };
 
+struct SessionEvent {       ///< what happened, apart from toggles (RunData::toggles)
+    std::int64_t runId = 0; ///< 0 = session
+    int position = -1;      ///< -1 = at no token
+    std::string kind;       ///< "engine_died"
+    nlohmann::json json;
+    bool operator==(const SessionEvent&) const = default;
+};
+
 struct Artefact {     ///< a small file kept with the session: calibration summary, steering vector, probe
     std::string name; ///< "steering/concise.gguf"
     std::string kind;
@@ -35,16 +43,18 @@ struct Artefact {     ///< a small file kept with the session: calibration summa
 class Session {
 public:
     /// Creates a new file, or one in memory only for an empty path (nothing is written until saveAs).
-    /// Errors: FileNotWritable, DiskFull, SessionLocked.
+    /// Errors: FileNotWritable (also when the file exists already: it is never overwritten), DiskFull, SessionLocked.
     static Result<std::unique_ptr<Session>> create(const std::string& path);
     /// Errors: FileNotFound, SessionDamaged, SessionNewer, SessionLocked (open in another window; readOnly still
-    /// works).
+    /// works: it shows the file as it is now, changes stay in memory), FileNotWritable (open it readOnly).
+    /// A run or experiment whose writer died comes back ended, as "interrupted".
     static Result<std::unique_ptr<Session>> open(const std::string& path, bool readOnly = false);
     virtual ~Session() = default;
 
     virtual const std::string& path() const = 0;
     virtual bool readOnly() const = 0;
-    /// Copies everything to a new file and goes on there.
+    /// Copies everything to a new file and goes on there; an existing file is replaced once the copy is whole.
+    /// Works also while the old file cannot be written. Errors as create(); the session then goes on as before.
     virtual Status saveAs(const std::string& path) = 0;
 
     // runs
@@ -63,9 +73,11 @@ public:
     virtual std::vector<ExperimentData*> experiments() = 0; ///< oldest first
 
     // what belongs to the session as a whole
-    virtual void addMetric(const Metric& metric, std::int64_t runId) = 0; ///< runId 0 = session
+    /// runId 0 = session. Replaces one of the same run, name, lane, origin and specHash.
+    virtual void addMetric(const Metric& metric, std::int64_t runId) = 0;
     virtual std::vector<std::pair<std::int64_t, Metric>> metrics() const = 0;
     virtual void addEvent(std::int64_t runId, int position, const std::string& kind, const nlohmann::json& json) = 0;
+    virtual std::vector<SessionEvent> events() const = 0;
     virtual void addNote(const std::string& text) = 0;
     virtual std::vector<std::string> notes() const = 0;
     virtual void putArtefact(const Artefact& artefact) = 0; ///< replaces one of the same name
