@@ -158,6 +158,11 @@ Result<ContextCorpus> runContextCorpus(const ExperimentContext& context)
                captureStreams(forward, corpus.fragments[i].ids, false, context.interrupted));
     }
     chooseRows(corpus, middleStream(context.model->config().blockCount));
+    if (corpus.rows() < kContextWindow)
+        return Error{Errc::DataTooFew,
+                     fmt::format("Only {} tokens stand behind a full window.", corpus.rows()),
+                     "Use more or longer paragraphs.",
+                     {}};
     const at::Tensor& embedding = context.model->weights().embedding;
     corpus.tokenMean = meanEmbedding(embedding, corpus.fragments);
     const at::Tensor y = gather(corpus, [&](const ContextFragment& fragment) {

@@ -129,6 +129,11 @@ void TestContextualisationModel::wrongParams_areRefused_data()
     QTest::newRow("no paragraphs") << "calibrate_contextualisation" << QByteArray("{}") << invalid;
     QTest::newRow("short paragraphs") << "calibrate_contextualisation" << QByteArray(R"({"paragraphs":["Hi."]})")
                                       << few;
+    QTest::newRow("hardly a full window")
+        << "calibrate_contextualisation"
+        << QByteArray(
+               R"({"paragraphs":["One two three four five six seven eight nine ten, and so it goes on and on."]})")
+        << few;
     QTest::newRow("classes of another shape")
         << "contextualisation_corpus" << QByteArray(R"({"paragraphs":["Hi."],"classes":[3]})") << invalid;
     QTest::newRow("classes past the text")
