@@ -60,7 +60,7 @@ void DashboardPanel::arrange(int columns)
 
 void DashboardPanel::resizeEvent(QResizeEvent* event)
 {
-    Panel::resizeEvent(event);
+    QFrame::resizeEvent(event);
     arrange(width() > 900 ? 4 : 2);
 }
 

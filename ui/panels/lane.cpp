@@ -116,8 +116,9 @@ void Lane::refresh()
     const LaneData* lane = run ? run->lane(m_name.toStdString()) : nullptr;
     const std::size_t methods = lane ? lane->methods.size() : enabledMethods(m_workbench->desk()).size();
     m_title->setText(m_name == QLatin1String("A") ? tr("A · baseline")
-                     : methods == 0               ? tr("%1 · no method on").arg(m_name)
-                                                  : tr("%1 · %n method(s)", nullptr, int(methods)).arg(m_name));
+                     : methods == 0               ? tr("%1 · no method").arg(m_name)
+                     : methods == 1               ? tr("%1 · 1 method").arg(m_name)
+                                                  : tr("%1 · %2 methods").arg(m_name).arg(methods));
     m_state->setVisible(lane != nullptr);
     m_rate->setVisible(lane != nullptr);
     if (!lane) {
@@ -126,11 +127,12 @@ void Lane::refresh()
     }
     const int generated = int(lane->tokens.size()) - lane->promptTokens();
     if (run->running && lane->reason.empty())
-        m_state->setText(tr("● live · token %1").arg(generated));
+        m_state->setText(tr("● live · %1").arg(generated));
     else if (run->failure)
         m_state->setText(tr("stopped: %1").arg(text::of(errcName(run->failure->code))));
     else
-        m_state->setText(tr("captured · %1 tokens").arg(generated));
+        m_state->setText(tr("captured · %1").arg(generated));
+    m_state->setToolTip(tr("%1 tokens generated").arg(generated));
     const double rate = values::tokensPerSecond(*lane);
     m_rate->setText(std::isfinite(rate) ? tr("%1 tok/s").arg(text::number(rate, 1)) : QString());
     std::map<int, QString> markers;
@@ -139,6 +141,8 @@ void Lane::refresh()
             markers[toggle.position] = tr("methods changed here, history: %1").arg(text::of(toggle.policy));
     if (lane->divergence)
         markers[*lane->divergence] += tr("first difference from A");
+    if (m_flow->lane() != lane) // the lane begins with its first message, after the run came into view
+        m_flow->setLane(lane);
     m_flow->setMarkers(std::move(markers));
     m_flow->append();
 }

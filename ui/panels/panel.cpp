@@ -40,9 +40,9 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
     auto* head = m_head = new QWidget;
     head->setProperty("head", true);
     head->setAttribute(Qt::WA_StyledBackground);
-    head->setFixedHeight(34);
     auto* row = new QHBoxLayout(head);
     row->setContentsMargins(10, 0, 6, 0);
+    row->addStrut(34); // a dock asks the title bar for its size hint, not for its fixed height
     row->setSpacing(6);
     auto* label = m_title = new QLabel(title);
     label->setObjectName(name + QStringLiteral(".title"));
@@ -239,17 +239,6 @@ void Panel::exportTable()
                                          tr("Choose another folder.").toStdString(), file.errorString().toStdString()});
     });
     dialog->open();
-}
-
-void Panel::resizeEvent(QResizeEvent* event)
-{
-    QFrame::resizeEvent(event);
-    // On a narrow head the sign says enough; the words are in the tooltip and the accessible name.
-    const bool narrow = width() < 420;
-    const std::pair<const char*, QString> signs[] = {{".copy", narrow ? QStringLiteral("⧉") : tr("Copy")},
-                                                     {".export", narrow ? QStringLiteral("⇩") : tr("Export")}};
-    for (const auto& [part, sign] : signs)
-        m_head->findChild<QToolButton*>(objectName() + QLatin1String(part))->setText(sign);
 }
 
 } // namespace ls

@@ -51,7 +51,6 @@ protected:
     Workbench* workbench() const { return m_workbench; }
     /// Model, device, run and methods of what is shown: the line that every copy and export starts with.
     virtual QString provenance() const;
-    void resizeEvent(QResizeEvent* event) override;
 
 private:
     void exportTable();

@@ -34,13 +34,14 @@ SafetyPanel::SafetyPanel(Workbench* workbench, QWidget* parent)
                "separate only moderately: expect .75 to .8 for 135 million parameters."));
     m_list->setObjectName(QStringLiteral("safety.list"));
     m_list->setAccessibleName(tr("AUROC of the held-out half for every block"));
-    m_list->setHorizontalHeaderLabels({tr("after"), tr("AUROC"), tr("95 % interval")});
+    m_list->setHorizontalHeaderLabels({tr("after"), tr("AUROC"), tr("95 %")});
     m_list->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_list->verticalHeader()->hide();
     m_list->verticalHeader()->setDefaultSectionSize(20);
     m_list->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
     m_list->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_list->setMaximumWidth(260);
+    m_list->setMinimumWidth(230);
+    m_list->setMaximumWidth(300);
     m_fit->setObjectName(QStringLiteral("safety.train"));
     m_fit->setAccessibleName(tr("Fit the direction on XSTest"));
     addOption(m_fit);

@@ -26,6 +26,7 @@ public:
     void append();                      ///< new tokens or values arrived
     void setSelected(int position);
     void setMarkers(std::map<int, QString> markers); ///< position -> tooltip
+    const LaneData* lane() const { return m_lane; }
     int shown() const { return int(m_boxes.size()); }
     std::pair<double, double> limits() const { return {m_low, m_high}; }
 

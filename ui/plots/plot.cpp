@@ -107,13 +107,14 @@ HeatMap::HeatMap(const QString& objectName, const QString& accessibleName, QWidg
     m_scale->setBarWidth(10);
     plotLayout()->addElement(0, 1, m_scale);
     m_map->setColorScale(m_scale);
+    m_scale->setGradient(gradient); // the scale's gradient replaces the map's
     auto* margins = new QCPMarginGroup(this);
     axisRect()->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
     m_scale->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
     const theme::Role roles[] = {Role::LaneB, Role::LaneC, Role::LaneA};
     for (int i = 0; i < 3; ++i) {
         m_groups[i] = new QCPBars(xAxis, yAxis);
-        m_groups[i]->setBaseValue(-1.4);
+        m_groups[i]->setBaseValue(-1.0);
         m_groups[i]->setWidth(1);
         m_groups[i]->setPen(Qt::NoPen);
         m_groups[i]->setBrush(theme::color(roles[i]));
@@ -186,7 +187,7 @@ void HeatMap::setData(const std::vector<std::vector<float>>& values, const QStri
         for (int x = 0; x < columnCount && x < int(groups.size()); ++x)
             if (groups[std::size_t(x)] == g + 1) {
                 keys << x;
-                ends << -0.7;
+                ends << -0.5;
             }
         m_groups[g]->setData(keys, ends, true);
     }
@@ -196,7 +197,7 @@ void HeatMap::setData(const std::vector<std::vector<float>>& values, const QStri
         if (y == 0 || y == m_rows - 1 || ((y - 1) % step == 0 && y - 1 > 0 && y < m_rows - 2))
             ticker->addTick(y, rows[y]);
     yAxis->setTicker(ticker);
-    yAxis->setRange(-1.6, m_rows - 0.5);
+    yAxis->setRange(-1.0, m_rows - 0.5);
     if (grown && whole)
         xAxis->setRange(-0.5, columnCount - 0.5);
     labelColumns();

@@ -23,10 +23,8 @@ const Layout& layoutOf(const QString& name)
 {
     static const std::map<QString, Layout> layouts{
         {QStringLiteral("inspect"), {{"model"}, {{"methods"}, {"logitLens"}}, {{"punctuation"}, {"safety"}}, 46}},
-        {QStringLiteral("accelerate"), {{"model"}, {{"methods"}}, {{"speed"}, {"dashboard"}}, 44}},
-        {QStringLiteral("steer"), {{"model"}, {{"methods"}}, {{"safety"}, {"dashboard"}}, 46}},
-        {QStringLiteral("compare"), {{"session"}, {{"accuracy"}}, {{"compareText"}}, 100}},
-        {QStringLiteral("report"), {{"session"}, {}, {{"report"}}, 100}}};
+        {QStringLiteral("accelerate"), {{"model"}, {{"methods"}}, {{"dashboard"}}, 44}},
+        {QStringLiteral("steer"), {{"model"}, {{"methods"}}, {{"safety"}, {"dashboard"}}, 46}}};
     const auto found = layouts.find(name);
     return found == layouts.end() ? layouts.begin()->second : found->second;
 }
@@ -92,7 +90,7 @@ void applyLayout(QMainWindow* window, const std::map<QString, QDockWidget*>& doc
     };
     QDockWidget* left = place(Qt::LeftDockWidgetArea, {layout.left}, Qt::Vertical, false);
     QDockWidget* right = place(Qt::RightDockWidgetArea, layout.right, Qt::Vertical, narrow || low);
-    QDockWidget* bottom = place(Qt::BottomDockWidgetArea, layout.bottom, Qt::Horizontal, narrow);
+    QDockWidget* bottom = place(Qt::BottomDockWidgetArea, layout.bottom, Qt::Horizontal, window->width() < 1900);
     QList<QDockWidget*> columns;
     QList<int> widths;
     if (left) {
@@ -106,7 +104,11 @@ void applyLayout(QMainWindow* window, const std::map<QString, QDockWidget*>& doc
     window->resizeDocks(columns, widths, Qt::Horizontal);
     if (bottom)
         window->resizeDocks({bottom}, {(window->height() - 130) * layout.bottomShare / 100}, Qt::Vertical);
-    if (!narrow && layout.bottom.size() == 2)
+    if (!low && !narrow && layout.right.size() == 2)
+        if (QDockWidget* second = dockOf(layout.right[1][0]); right && second)
+            window->resizeDocks({right, second}, {window->height() * 45 / 100, window->height() * 55 / 100},
+                                Qt::Vertical);
+    if (window->width() >= 1900 && layout.bottom.size() == 2)
         if (QDockWidget* second = dockOf(layout.bottom[1][0]); bottom && second) {
             const int room = window->width() - 700;
             window->resizeDocks({bottom, second}, {room * 58 / 100, room * 42 / 100}, Qt::Horizontal);

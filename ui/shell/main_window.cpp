@@ -84,8 +84,6 @@ void MainWindow::buildActions()
     });
     m_saveAs =
         action(file, "saveAs", tr("&Save session as…"), QStringLiteral("Ctrl+S"), [this] { chooseSessionName(); });
-    action(file, "exportReport", tr("&Export report…"), QStringLiteral("Ctrl+E"),
-           [this] { setLayoutName(QStringLiteral("report")); });
     file->addSeparator();
     action(file, "quit", tr("&Quit"), QStringLiteral("Ctrl+Q"), [this] { close(); });
     QMenu* edit = menuBar()->addMenu(tr("&Edit"));
@@ -104,8 +102,6 @@ void MainWindow::buildActions()
     m_pause = addAction(run, "pause", tr("&Pause"), QStringLiteral("Ctrl+."));
     m_pause->setCheckable(true);
     connect(m_pause, &QAction::toggled, m_workbench, &Workbench::setPaused);
-    action(run, "compare", tr("&Compare A and B"), QStringLiteral("Ctrl+D"),
-           [this] { setLayoutName(QStringLiteral("compare")); });
     m_methodsMenu = menuBar()->addMenu(tr("&Methods"));
     QMenu* tools = menuBar()->addMenu(tr("&Tools"));
     action(tools, "palette", tr("Command &palette…"), QStringLiteral("Ctrl+Shift+P"), [this] { showPalette(); });
@@ -147,11 +143,8 @@ void MainWindow::buildRunBar()
     };
     spring();
     m_layouts = new QButtonGroup(this);
-    const std::pair<const char*, QString> layouts[] = {{"inspect", tr("Inspect")},
-                                                       {"accelerate", tr("Accelerate")},
-                                                       {"steer", tr("Steer")},
-                                                       {"compare", tr("Compare")},
-                                                       {"report", tr("Report")}};
+    const std::pair<const char*, QString> layouts[] = {
+        {"inspect", tr("Inspect")}, {"accelerate", tr("Accelerate")}, {"steer", tr("Steer")}};
     int number = 0;
     for (const auto& [id, title] : layouts) {
         auto* made = new QPushButton(title);

@@ -25,8 +25,9 @@ struct Error;
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
+    static constexpr const char* kLayouts[] = {"inspect", "accelerate", "steer"};
     explicit MainWindow(Workbench* workbench, QWidget* parent = nullptr);
-    void setLayoutName(const QString& layout); ///< inspect | accelerate | steer | compare | report
+    void setLayoutName(const QString& layout); ///< one of kLayouts
     const QString& layoutName() const { return m_layout; }
     void openPath(const QString& path); ///< a model or a .lsdb
     void generate();

@@ -178,9 +178,9 @@ QPushButton[primary="true"] { background: @accent; color: @onAccent; border-colo
 QPushButton[primary="true"]:disabled { background: @grid; color: @third; border-color: @border; }
 QPushButton:checked { background: @grid; border-color: @accent; }
 QPushButton[segment="true"] { padding: 3px 8px; border-radius: 0; margin-left: -1px; }
-QPushButton[segment="true"]:checked { background: @selection; border-color: @accent; color: @text; font-weight: 600; }
+QPushButton[segment="true"]:checked { background: @selection; border-color: @accent; color: @text; }
 QPushButton[layout="true"] { border: none; padding: 4px 12px; color: @second; background: transparent; }
-QPushButton[layout="true"]:checked { background: @selection; color: @accent; font-weight: 600; }
+QPushButton[layout="true"]:checked { background: @selection; color: @accent; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 3px 6px; color: @second; }
 QToolButton:hover { background: @grid; }
 QToolButton:focus { border: 1px solid @accent; }
