@@ -25,6 +25,11 @@ void addCapture(CLI::App& app, Action& action);
 void addGenerate(CLI::App& app, Action& action);
 void addPerplexity(CLI::App& app, Action& action);
 void addBench(CLI::App& app, Action& action);
+void addRun(CLI::App& app, Action& action);
+void addEval(CLI::App& app, Action& action);
+void addReport(CLI::App& app, Action& action);
+void addRerun(CLI::App& app, Action& action);
+void addTour(CLI::App& app, Action& action);
 
 /// True after Ctrl-C: the running request is cancelled and what has arrived is kept.
 extern std::atomic<bool> interrupted;

@@ -22,8 +22,9 @@ int main(int argc, char** argv)
     app.fallthrough();
     app.add_flag("-v,--verbose", cli::verbose, "Print the engine's log and details of errors");
     cli::Action action;
-    for (const auto add : {cli::addInspect, cli::addTokenize, cli::addRenderChat, cli::addCapture, cli::addGenerate,
-                           cli::addPerplexity, cli::addBench})
+    for (const auto add :
+         {cli::addInspect, cli::addTokenize, cli::addRenderChat, cli::addCapture, cli::addGenerate, cli::addPerplexity,
+          cli::addBench, cli::addRun, cli::addEval, cli::addReport, cli::addRerun, cli::addTour})
         add(app, action);
     try {
         app.parse(argc, argv);
