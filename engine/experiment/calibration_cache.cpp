@@ -64,12 +64,6 @@ Result<StoredCalibration> loadCalibration(const std::string& path)
     return out;
 }
 
-TensorBlob toBlob(const at::Tensor& value)
-{
-    const at::Tensor floats = value.to(at::kFloat).contiguous();
-    return TensorBlob::fromFloats(floats.sizes().vec(), {floats.data_ptr<float>(), std::size_t(floats.numel())});
-}
-
 std::string contentHash(std::string_view bytes)
 {
     return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/model_info.h"
 #include "core/protocol/tensor.h"
+#include "engine/generate/tap_store.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -30,7 +31,6 @@ Status storeCalibration(const std::string& path, const StoredCalibration& calibr
 /// Errors: FileNotFound, FileFormat.
 Result<StoredCalibration> loadCalibration(const std::string& path);
 
-TensorBlob toBlob(const at::Tensor& value);      ///< as float32
 std::string contentHash(std::string_view bytes); ///< xxh3, 16 hex digits
 
 } // namespace ls

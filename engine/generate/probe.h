@@ -26,11 +26,12 @@ struct StepView {
     int count = 0;                     ///< positions of this call
     int promptLength = 0;              ///< positions below it are prompt
     std::span<const std::int32_t> ids; ///< all ids of the lane up to and including these positions
-    /// One tensor per site asked for: [count, ...] in the run dtype (float32 for the stream); owned by the view.
+    /// One tensor per site asked for: [count, ...] float32; owned by the view.
     std::map<HookPoint, at::Tensor> taps;
     /// Sends a Tap message. Output names, dtypes and shapes: Tap in core/protocol/messages.h. After a toggle
     /// positions are run again; values of those that were reported before are dropped here, except the last one.
     std::function<void(int position, std::string output, TensorBlob value, std::vector<std::string> texts)> emit;
+    std::function<bool()> interrupted; ///< for work of more than a few milliseconds: true = return at once
 
     const at::Tensor& tap(Site site, int layer = -1) const { return taps.at({site, layer}); }
     std::int32_t id(int position) const { return ids[std::size_t(position)]; }

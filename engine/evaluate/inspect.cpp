@@ -1,0 +1,79 @@
+#include "engine/evaluate/inspect.h"
+
+#include "engine/formats/gguf.h"
+#include "engine/model/family.h"
+#include "engine/model/hook_site.h"
+
+#include <algorithm>
+
+namespace ls {
+
+namespace {
+
+nlohmann::json configJson(const ModelConfig& config)
+{
+    return {{"block_count", config.blockCount},   {"width", config.width},
+            {"head_count", config.headCount},     {"kv_head_count", config.kvHeadCount},
+            {"head_width", config.headWidth},     {"mlp_width", config.mlpWidth},
+            {"vocab_size", config.vocabSize},     {"trained_context", config.trainedContext},
+            {"norm_epsilon", config.normEpsilon}, {"rotary_base", config.rotaryBase},
+            {"rotary_width", config.rotaryWidth}};
+}
+
+nlohmann::json memoryJson(const ModelConfig& config, std::int64_t parameters)
+{
+    nlohmann::json rows = nlohmann::json::array();
+    for (const auto& [dtype, width] : {std::pair{"float32", 4}, std::pair{"bfloat16", 2}})
+        for (const int context : {512, 2048, config.trainedContext}) {
+            const std::int64_t perToken = 2ll * config.blockCount * config.kvHeadCount * config.headWidth * width;
+            rows.push_back({{"dtype", dtype},
+                            {"weight_bytes", parameters * width},
+                            {"context", context},
+                            {"kv_bytes", perToken * context}});
+        }
+    return rows;
+}
+
+} // namespace
+
+Result<nlohmann::json> inspectFile(const std::string& path)
+{
+    LS_TRY(const auto file, GgufFile::open(path));
+    nlohmann::json tensors = nlohmann::json::array();
+    std::int64_t parameters = 0;
+    for (const GgufTensor& tensor : file->tensors()) {
+        parameters += tensor.count();
+        tensors.push_back(
+            {{"name", tensor.name}, {"shape", tensor.shape}, {"type", tensor.type}, {"bytes", tensor.bytes.size()}});
+    }
+    nlohmann::json info{{"path", path},
+                        {"file_bytes", file->fileBytes()},
+                        {"fingerprint", file->fingerprint()},
+                        {"parameters", parameters},
+                        {"tensors", std::move(tensors)},
+                        {"metadata", file->metadata()},
+                        {"config", nullptr},
+                        {"memory", nullptr},
+                        {"sites", nlohmann::json::array()}};
+    LS_TRY(const std::string architecture, file->text("general.architecture"));
+    info["family"] = architecture;
+    const auto family = std::find_if(families().begin(), families().end(),
+                                     [&](const Family& f) { return f.architecture == architecture; });
+    if (family == families().end()) {
+        info["unsupported"] = "the architecture " + architecture + " is not known to this build";
+        return info;
+    }
+    auto config = family->config(*file);
+    if (!config) {
+        info["unsupported"] = config.error().message;
+        return info;
+    }
+    info["config"] = configJson(config.value());
+    info["memory"] = memoryJson(config.value(), parameters);
+    LS_TRY(const auto points, expandTaps({"*"}, config.value().blockCount));
+    for (const HookPoint point : points)
+        info["sites"].push_back(hookName(point));
+    return info;
+}
+
+} // namespace ls

@@ -1,0 +1,81 @@
+#include "engine/evaluate/text_requests.h"
+
+#include "engine/formats/gguf.h"
+#include "engine/text/chat_template.h"
+#include "engine/text/tokenizer.h"
+
+namespace ls {
+
+namespace {
+
+Error noModel()
+{
+    return {Errc::FileNotFound, "No model is open.", "Open a model first, or name a file.", {}};
+}
+
+Result<std::unique_ptr<Tokenizer>> tokenizerOf(const std::string& path)
+{
+    if (path.ends_with(".json"))
+        return Error{Errc::NotSupported, "This build reads vocabularies from GGUF files only.",
+                     "Name the model's .gguf file.", path};
+    LS_TRY(const auto file, GgufFile::open(path));
+    return Tokenizer::fromGguf(*file);
+}
+
+} // namespace
+
+Result<Tokenized> tokenizeTexts(const Model* model, const TokenizeText& request)
+{
+    std::unique_ptr<Tokenizer> own;
+    if (!request.path.empty()) {
+        LS_TRY(own, tokenizerOf(request.path));
+    } else if (!model) {
+        return noModel();
+    }
+    const Tokenizer& tokenizer = own ? *own : model->tokenizer();
+    Tokenized tokenized{request.requestId, {}, {}};
+    for (const std::string& text : request.texts) {
+        tokenized.ids.push_back(tokenizer.encode(text, request.special));
+        tokenized.decoded.push_back(tokenizer.decode(tokenized.ids.back()));
+    }
+    return tokenized;
+}
+
+Result<Rendered> renderChats(const Model* model, const RenderChat& request)
+{
+    std::unique_ptr<ChatTemplate> own;
+    if (!request.source.empty()) {
+        LS_TRY(own, ChatTemplate::parse(request.source));
+    } else if (!model) {
+        return noModel();
+    } else if (!model->chatTemplate()) {
+        return Error{
+            Errc::TemplateFailed, "This model has no chat template that can be used.", "Name a template file.", {}};
+    }
+    const ChatTemplate& chat = own ? *own : *model->chatTemplate();
+    const auto special = [&](const std::string& given, int id) {
+        return given.empty() && model && id >= 0 ? model->tokenizer().bytes(id) : given;
+    };
+    Rendered rendered{request.requestId};
+    for (nlohmann::json context : request.contexts) {
+        if (!context.is_object())
+            return Error{Errc::InvalidParameter,
+                         "A chat context must be a map with \"messages\".",
+                         "See docs/experiments.md.",
+                         {}};
+        const auto fill = [&](const char* key, const std::string& value) {
+            if (!context.contains(key)) // what the context says wins
+                context[key] = value;
+        };
+        fill("bos_token", special(request.bosToken, model ? model->config().bosId : -1));
+        fill("eos_token", special(request.eosToken, model ? model->config().eosId : -1));
+        if (!request.now.empty())
+            fill("strftime_now", request.now);
+        auto text = chat.render(context);
+        rendered.results.push_back(text ? nlohmann::json{{"rendered", text.value()}}
+                                        : nlohmann::json{{"error", text.error().message}});
+    }
+    return rendered;
+}
+
+} // namespace ls

@@ -1,0 +1,242 @@
+#include "engine/generate/lane.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace ls {
+
+namespace {
+
+/// Adds its lifetime in microseconds.
+class Stopwatch {
+public:
+    std::int64_t us() const
+    {
+        return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - m_start)
+            .count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point m_start = std::chrono::steady_clock::now();
+};
+
+KvCache emptyCache(const Model& model)
+{
+    const ModelConfig& config = model.config();
+    return {config.blockCount, config.kvHeadCount, config.headWidth, model.dtype()};
+}
+
+constexpr int kRerunPiece = 256; // positions of one call when a prefix runs again: bounds the memory of taps
+
+} // namespace
+
+Lane::Lane(const GenerationSettings& settings, std::string name, PlanPtr plan, std::vector<std::int32_t> promptIds,
+           std::vector<LiveProbePtr> probes, bool comparesStreams)
+    : m_settings(settings)
+    , m_name(std::move(name))
+    , m_forward(std::move(plan))
+    , m_cache(emptyCache(*settings.model))
+    , m_ids(std::move(promptIds))
+    , m_decoder(settings.model->tokenizer())
+    , m_sampler(settings.request.sampler)
+    , m_probes(std::move(probes))
+    , m_comparesStreams(comparesStreams)
+{
+    for (const LiveProbePtr& probe : m_probes)
+        m_taps.want(probe->sites(*settings.model));
+    if (comparesStreams)
+        m_taps.want(streamSites(*settings.model));
+}
+
+Lane::Lane(const Lane& other, std::string name)
+    : diverged(other.diverged)
+    , streams(other.streams)
+    , streamsFirst(other.streamsFirst)
+    , m_settings(other.m_settings)
+    , m_name(std::move(name))
+    , m_forward(other.m_forward)
+    , m_cache(other.m_cache.clone())
+    , m_ids(other.m_ids)
+    , m_decoder(other.m_decoder)
+    , m_sampler(other.m_sampler)
+    , m_comparesStreams(other.m_comparesStreams)
+    , m_taps(other.m_taps)
+    , m_logits(other.m_logits)
+    , m_logprobs(other.m_logprobs)
+    , m_reported(other.m_reported)
+    , m_generated(other.m_generated)
+    , m_stepUs(other.m_stepUs)
+    , m_ttftUs(other.m_ttftUs)
+    , m_decodeUs(other.m_decodeUs)
+    , m_decodeSteps(other.m_decodeSteps)
+    , m_changed(other.m_changed)
+{
+    for (const LiveProbePtr& probe : other.m_probes)
+        m_probes.push_back(probe->clone());
+}
+
+std::unique_ptr<Lane> Lane::fork(std::string name) const
+{
+    return std::unique_ptr<Lane>(new Lane(*this, std::move(name)));
+}
+
+Result<at::Tensor> Lane::run(Forward& forward, KvCache& cache, int begin, int end, bool allLogits)
+{
+    ForwardInput input;
+    input.ids = std::span(m_ids).subspan(std::size_t(begin), std::size_t(end - begin));
+    input.promptLength = m_settings.promptLength;
+    input.allLogits = allLogits;
+    input.taps = m_taps.empty() ? nullptr : &m_taps;
+    input.interrupted = m_settings.interrupted;
+    auto logits = forward.run(input, cache);
+    if (!logits)
+        m_taps.take(); // what a broken call left
+    return logits;
+}
+
+void Lane::readTaps(int begin, int end)
+{
+    if (m_taps.empty())
+        return;
+    StepView view{*m_settings.model,
+                  m_name,
+                  begin,
+                  end - begin,
+                  m_settings.promptLength,
+                  std::span(m_ids).first(std::size_t(end))};
+    view.taps = m_taps.take();
+    view.interrupted = m_settings.interrupted;
+    view.emit = [&](int position, std::string output, TensorBlob value, std::vector<std::string> texts) {
+        // a toggle runs old positions again; they were read when their tokens were made, only the newest is new
+        if (position >= m_reported || position == length() - 1)
+            m_settings.emit(Tap{m_settings.request.requestId, m_name, position, std::move(output), std::move(value),
+                                std::move(texts)});
+    };
+    for (const LiveProbePtr& probe : m_probes)
+        probe->onStep(view);
+    if (m_comparesStreams) {
+        streams = stackStreams(view.taps, m_settings.model->config().blockCount);
+        streamsFirst = begin;
+    }
+    m_reported = std::max(m_reported, end);
+}
+
+void Lane::setNext(const at::Tensor& logits, const at::Tensor& logprobs)
+{
+    m_logits = logits.clone(); // a row of a larger tensor must not keep all of it
+    m_logprobs = logprobs.clone();
+}
+
+void Lane::sendToken(std::int32_t id, int position, const char* origin, std::span<const float> logprobs,
+                     std::int64_t stepUs, bool last)
+{
+    Token token{m_settings.request.requestId, m_name, position, id, m_decoder.push(id), origin};
+    if (last)
+        token.text += m_decoder.flush();
+    if (!logprobs.empty()) {
+        token.logprob = logprobs[std::size_t(id)];
+        token.entropy = float(entropyOf(logprobs));
+        token.top = topCandidates(logprobs, m_settings.request.topK, m_settings.model->tokenizer());
+    }
+    token.timeUs = m_settings.elapsedUs();
+    token.stepUs = stepUs;
+    m_settings.emit(std::move(token));
+}
+
+Status Lane::prefill(int count)
+{
+    const int begin = m_cache.length(), end = std::min(begin + count, m_settings.promptLength);
+    const Stopwatch watch;
+    LS_TRY(const at::Tensor logits, run(m_forward, m_cache, begin, end, true)); // [count, vocab]
+    m_stepUs += watch.us();
+    const at::Tensor logprobs = logProbabilities(logits);
+    for (int position = begin; position < end; ++position) {
+        std::span<const float> before; // the distribution this token would have been drawn from
+        if (position > begin)
+            before = floatsOf(logprobs.select(0, position - begin - 1));
+        else if (m_logprobs.defined())
+            before = floatsOf(m_logprobs);
+        sendToken(m_ids[std::size_t(position)], position, "prompt", before, 0, false);
+    }
+    setNext(logits.select(0, end - begin - 1), logprobs.select(0, end - begin - 1));
+    readTaps(begin, end);
+    return success();
+}
+
+void Lane::takeToken()
+{
+    const Stopwatch watch;
+    const std::int32_t id = m_sampler.take(floatsOf(m_logits));
+    m_stepUs += watch.us();
+    m_ids.push_back(id);
+    ++m_generated;
+    if (m_generated == 1) {
+        m_ttftUs = m_stepUs;
+    } else if (!m_changed) {
+        m_decodeUs += m_stepUs;
+        ++m_decodeSteps;
+    }
+    const auto& stops = m_settings.model->config().stopIds;
+    if (!m_settings.request.ignoreEos && std::find(stops.begin(), stops.end(), id) != stops.end())
+        m_reason = "eos";
+    else if (m_generated >= m_settings.request.maxTokens)
+        m_reason = "length";
+    else if (length() >= m_settings.model->info().contextLength)
+        m_reason = "context";
+    sendToken(id, length() - 1, "generated", floatsOf(m_logprobs), m_stepUs, ending());
+    m_stepUs = 0;
+    m_changed = false;
+}
+
+Status Lane::runLast()
+{
+    const Stopwatch watch;
+    LS_TRY(const at::Tensor logits, run(m_forward, m_cache, length() - 1, length(), false));
+    m_stepUs += watch.us();
+    setNext(logits.select(0, 0), logProbabilities(logits).select(0, 0));
+    readTaps(length() - 1, length());
+    return success();
+}
+
+Result<std::int64_t> Lane::change(PlanPtr plan, int from)
+{
+    const Stopwatch watch;
+    Forward next(std::move(plan));
+    KvCache fresh = emptyCache(*m_settings.model);
+    const bool whole = from == 0; // then the old cache waits untouched until the new one is complete
+    KvCache& cache = whole ? fresh : m_cache;
+    cache.truncate(from);
+    at::Tensor last;
+    for (int begin = from; begin < length(); begin += kRerunPiece) {
+        const int end = std::min(begin + kRerunPiece, length());
+        auto logits = run(next, cache, begin, end, false);
+        if (!logits) {
+            if (!whole) { // the position that was cut off, again under the old plan
+                m_cache.truncate(from);
+                LS_TRY(last, run(m_forward, m_cache, from, length(), false));
+                m_taps.take();
+            }
+            return logits.error();
+        }
+        last = logits.value();
+        readTaps(begin, end);
+    }
+    if (whole)
+        m_cache = std::move(fresh);
+    m_forward = std::move(next);
+    setNext(last.select(0, 0), logProbabilities(last).select(0, 0));
+    m_stepUs += watch.us();
+    m_changed = true;
+    return watch.us();
+}
+
+void Lane::finish(const std::string& reason)
+{
+    if (m_done)
+        return;
+    m_done = true;
+    const double rate = m_decodeUs > 0 ? 1e6 * m_decodeSteps / double(m_decodeUs) : 0.0;
+    m_settings.emit(LaneDone{m_settings.request.requestId, m_name, reason, m_generated, m_ttftUs, rate});
+}
+
+} // namespace ls
