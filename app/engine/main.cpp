@@ -1,3 +1,4 @@
+#include "engine/evaluate/scoring.h"
 #include "engine/experiment/contextualisation.h"
 #include "engine/experiment/experiment.h"
 #include "engine/experiment/safety.h"
@@ -38,6 +39,7 @@ int main(int argc, char** argv)
     ls::registerMethods(ls::MethodRegistry::instance());
     ls::registerStreamProbes(ls::ProbeRegistry::instance());
     ls::registerContextualisation(ls::ExperimentRegistry::instance(), ls::ProbeRegistry::instance());
+    ls::registerEvaluations(ls::ExperimentRegistry::instance());
     ls::registerSafety(ls::ExperimentRegistry::instance(), ls::ProbeRegistry::instance());
     ls::Server(STDIN_FILENO, output.value(), [log](const std::string& line) { log->debug("{}", line); }).run();
 }
