@@ -9,6 +9,7 @@
 #include <QAbstractButton>
 #include <QAbstractItemModelTester>
 #include <QAction>
+#include <QDockWidget>
 #include <QFrame>
 #include <QLabel>
 #include <QLineEdit>
@@ -272,6 +273,20 @@ void TestWindow::nothingIsCutOff()
                             .arg(size.width()))
                 .ok());
     QCOMPARE(desktop.window.size(), size);
+    std::vector<QDockWidget*> docks;
+    for (QDockWidget* dock : desktop.window.findChildren<QDockWidget*>())
+        if (!dock->visibleRegion().isEmpty())
+            docks.push_back(dock);
+    for (const QDockWidget* a : docks)
+        for (const QDockWidget* b : docks)
+            QVERIFY2(a == b || !a->geometry().intersects(b->geometry()),
+                     qPrintable(QStringLiteral("%1 at %2…%3 lies over %4 at %5…%6")
+                                    .arg(a->objectName())
+                                    .arg(a->geometry().left())
+                                    .arg(a->geometry().right())
+                                    .arg(b->objectName())
+                                    .arg(b->geometry().left())
+                                    .arg(b->geometry().right())));
     for (const QLabel* label : desktop.window.findChildren<QLabel*>())
         if (label->isVisible() && !label->wordWrap() && !label->text().isEmpty() &&
             label->objectName().contains(QLatin1Char('.')) && label->objectName() != QLatin1String("model.selection"))

@@ -265,11 +265,12 @@ void PunctuationPanel::showGroups()
         }
     }
     m_groups->yAxis->setTicker(ticker);
-    m_groups->xAxis->setLabel(block >= 0 ? tr("%1, block %2").arg(m_measure->currentText()).arg(block)
-                                         : tr("%1, mean of blocks").arg(m_measure->currentText()));
+    const QString measure = output() == "contextualisation.c" ? tr("c") : tr("gain"); // the plot is narrow
+    m_groups->xAxis->setLabel(block >= 0 ? tr("%1, block %2").arg(measure).arg(block)
+                                         : tr("%1, mean of blocks").arg(measure));
     m_groups->rescaleAxes();
     m_groups->xAxis->scaleRange(1.3);
-    m_groups->xAxis->ticker()->setTickCount(3);
+    m_groups->xAxis->ticker()->setTickCount(2);
     m_groups->yAxis->setRange(-0.6, 2.6);
     m_groups->replot(QCustomPlot::rpQueuedReplot);
     m_note->setText(

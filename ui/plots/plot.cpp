@@ -41,7 +41,7 @@ QCustomPlot* make(const QString& objectName, const QString& accessibleName)
     plot->setObjectName(objectName);
     plot->setAccessibleName(accessibleName);
     plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
-    plot->setMinimumSize(140, 100);
+    plot->setMinimumSize(110, 90);
     style(plot);
     QObject::connect(plot, &QCustomPlot::mouseDoubleClick, plot, [plot] {
         plot->rescaleAxes();
@@ -93,7 +93,7 @@ HeatMap::HeatMap(const QString& objectName, const QString& accessibleName, QWidg
 {
     setObjectName(objectName);
     setAccessibleName(accessibleName);
-    setMinimumSize(220, 140);
+    setMinimumSize(160, 120);
     m_map = new QCPColorMap(xAxis, yAxis);
     m_map->setInterpolate(false);
     m_map->setTightBoundary(false);

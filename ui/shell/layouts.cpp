@@ -33,7 +33,7 @@ const Layout& layoutOf(const QString& name)
 
 QDockWidget* makeDock(Panel* panel)
 {
-    auto* dock = new QDockWidget(panel->title());
+    auto* dock = new QDockWidget(panel->title().replace(QLatin1Char('&'), QStringLiteral("&&"))); // tabs read mnemonics
     dock->setObjectName(QStringLiteral("dock.") + panel->id());
     dock->setWidget(panel);
     panel->head()->setProperty("dockHead", true);

@@ -48,7 +48,7 @@ MainWindow::MainWindow(Workbench* workbench, QWidget* parent)
     setObjectName(QStringLiteral("window.main"));
     setWindowTitle(tr("Layerscope"));
     setMinimumSize(1180, 720);
-    setDockNestingEnabled(true);
+    setDockOptions(AllowNestedDocks | AllowTabbedDocks); // no animation: motion is for progress only
     setAcceptDrops(true);
     buildActions();
     buildRunBar();

@@ -5,6 +5,7 @@
 
 #include <QCoreApplication>
 #include <QDir>
+#include <QLayout>
 #include <QPainter>
 #include <QPdfWriter>
 #include <QPixmap>
@@ -25,6 +26,7 @@ QPixmap draw(QWidget* window)
 {
     for (int turn = 0; turn < 3; ++turn) { // docks settle their sizes in the event loop
         QCoreApplication::processEvents();
+        window->layout()->activate();
         RepaintClock::instance().flush();
     }
     return window->grab();

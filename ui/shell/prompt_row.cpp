@@ -60,6 +60,7 @@ PromptRow::PromptRow(QWidget* parent)
     m_maximum->setValue(128);
     m_maximum->setMaximumWidth(110);
     second->addStretch(0);
+    setMinimumWidth(420); // side by side it would keep the window from getting narrow enough to stack
     connect(m_temperature, &QDoubleSpinBox::valueChanged, this,
             [this](double value) { m_topP->setEnabled(value > 0); });
     connect(m_prompt, &QLineEdit::returnPressed, this, &PromptRow::submitted);

@@ -182,6 +182,7 @@ QPushButton[segment="true"]:checked { background: @selection; border-color: @acc
 QPushButton[layout="true"] { border: none; padding: 4px 12px; color: @second; background: transparent; }
 QPushButton[layout="true"]:checked { background: @selection; color: @accent; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 3px 6px; color: @second; }
+QWidget[head="true"] QToolButton { padding: 2px 3px; }
 QToolButton:hover { background: @grid; }
 QToolButton:focus { border: 1px solid @accent; }
 QToolButton:checked { background: @grid; color: @accent; font-weight: 600; }
