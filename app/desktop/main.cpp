@@ -19,6 +19,23 @@
 /// The desktop application. Everything it does is in ui/; here are the arguments and the wiring.
 namespace {
 
+/// Says on stdout when the window has first been drawn: start-up time is measured from outside.
+class PaintAnnouncer final : public QObject {
+public:
+    using QObject::QObject;
+    bool eventFilter(QObject* watched, QEvent* event) override
+    {
+        if (event->type() == QEvent::Paint)
+            QTimer::singleShot(0, watched, [this, watched] { // after this event has been handled
+                watched->removeEventFilter(this);
+                std::puts("painted");
+                std::fflush(stdout);
+                deleteLater();
+            });
+        return false;
+    }
+};
+
 int fail(const QString& text)
 {
     std::fprintf(stderr, "layerscope: %s\n", qUtf8Printable(text));
@@ -67,7 +84,9 @@ int main(int argc, char** argv)
                                     QStringLiteral("name"), QStringLiteral("inspect"));
     const QCommandLineOption size(QStringLiteral("size"), QApplication::translate("main", "Window size, 1600x1000."),
                                   QStringLiteral("WxH"), QStringLiteral("1600x1000"));
-    parser.addOptions({model, engine, render, out, screenshot, themeName, layout, size});
+    const QCommandLineOption announce(QStringLiteral("announce-paint"),
+                                      QApplication::translate("main", "Print \"painted\" once the window is drawn."));
+    parser.addOptions({model, engine, render, out, screenshot, themeName, layout, size, announce});
     parser.process(application);
 
     const QString wanted = parser.value(themeName);
@@ -97,6 +116,8 @@ int main(int argc, char** argv)
         const auto status = ls::renderViews(&window, parser.value(out));
         return status ? 0 : fail(ls::text::sentence(status.error()));
     }
+    if (parser.isSet(announce))
+        window.installEventFilter(new PaintAnnouncer(&window));
     window.show();
     const QString file = parser.positionalArguments().value(0);
     if (file.endsWith(QLatin1String(".lsdb")))
