@@ -1,0 +1,19 @@
+#pragma once
+
+#include "engine/text/jinja/machine.h"
+
+namespace ls::jinja {
+
+using Method = Value (*)(Machine&, const Value& self, std::string_view name, Arguments&);
+/// A method as a value that can be called.
+Value bound(Machine& machine, const Value& self, std::string_view name, Method method);
+/// Exists in Python, not here.
+Value unsupportedMethod(Machine& machine, const Value& self, std::string_view name, Arguments& arguments);
+std::optional<Value> textMethod(Machine& machine, const Value& self, std::string_view name);
+/// str.replace; count < 0: all.
+std::string replaced(Machine& machine, std::string_view text, std::string_view old, std::string_view with,
+                     std::int64_t count);
+/// "{} {0} {name}".format(...), without format specifications.
+std::string formatBraces(Machine& machine, std::string_view format, const Arguments& arguments);
+
+} // namespace ls::jinja

@@ -1,0 +1,70 @@
+#include "engine/text/chat_template.h"
+
+#include <nlohmann/json.hpp>
+
+#include <QtTest>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace ls;
+using nlohmann::ordered_json;
+
+/// Chat templates against the reference implementation (Jinja2 with the settings of transformers).
+class TestChatTemplate : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void realTemplates_data();
+    void realTemplates();
+};
+
+namespace {
+
+ordered_json readJson(const std::string& path)
+{
+    std::ifstream file(path);
+    return ordered_json::parse(file, nullptr, false);
+}
+
+struct Outcome {
+    std::string rendered, error;
+};
+Outcome render(const std::string& source, const ordered_json& context)
+{
+    const auto parsed = ChatTemplate::parse(source);
+    if (!parsed)
+        return {{}, parsed.error().message};
+    const auto text = parsed.value()->render(context);
+    return text ? Outcome{text.value(), {}} : Outcome{{}, text.error().message};
+}
+
+} // namespace
+
+void TestChatTemplate::realTemplates_data()
+{
+    QTest::addColumn<QString>("path");
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(LAYERSCOPE_TEST_DATA "/golden/chat"))
+        if (++count && entry.path().extension() == ".json")
+            QTest::newRow(entry.path().stem().c_str()) << QString::fromStdString(entry.path().string());
+    QVERIFY(count > 0);
+}
+
+void TestChatTemplate::realTemplates()
+{
+    QFETCH(QString, path);
+    const ordered_json golden = readJson(path.toStdString());
+    QVERIFY(golden.is_object());
+    for (const ordered_json& example : golden["cases"]) {
+        ordered_json context = example["context"]; // the goldens were rendered with these
+        context.emplace("bos_token", "<s>");
+        context.emplace("eos_token", "</s>");
+        context.emplace("strftime_now", "01 Jan 2026");
+        const Outcome outcome = render(golden["template"], context);
+        QCOMPARE(QString::fromStdString(outcome.error), QString::fromStdString(example.value("error", std::string())));
+        QCOMPARE(QString::fromStdString(outcome.rendered), QString::fromStdString(example.value("rendered", std::string())));
+    }
+}
+
+QTEST_GUILESS_MAIN(TestChatTemplate)
+#include "tst_chat_template.moc"
