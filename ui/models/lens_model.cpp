@@ -25,8 +25,17 @@ bool LensModel::setPosition(const LaneData* lane, int position)
     if (reshaped)
         endResetModel();
     else if (rows > 0)
-        Q_EMIT dataChanged(index(0, 0), index(rows - 1, candidates));
+        Q_EMIT dataChanged(index(0, 0), index(rows - 1, this->candidates()));
     return good;
+}
+
+void LensModel::setMost(int candidates)
+{
+    if (candidates == m_shownMost)
+        return;
+    beginResetModel();
+    m_shownMost = candidates;
+    endResetModel();
 }
 
 int LensModel::rowCount(const QModelIndex& parent) const
@@ -36,7 +45,7 @@ int LensModel::rowCount(const QModelIndex& parent) const
 
 int LensModel::columnCount(const QModelIndex& parent) const
 {
-    return parent.isValid() || m_rows == 0 ? 0 : m_candidates + 1;
+    return parent.isValid() || m_rows == 0 ? 0 : candidates() + 1;
 }
 
 QVariant LensModel::data(const QModelIndex& index, int role) const
@@ -44,7 +53,7 @@ QVariant LensModel::data(const QModelIndex& index, int role) const
     if (!index.isValid())
         return {};
     const std::size_t layer = std::size_t(m_rows - 1 - index.row());
-    if (index.column() == m_candidates) {
+    if (index.column() == candidates()) {
         const double nats = layer < m_entropy.size() ? double(m_entropy[layer]) : std::nan("");
         if (role == Qt::DisplayRole)
             return text::number(nats, 2);
@@ -73,7 +82,7 @@ QVariant LensModel::headerData(int section, Qt::Orientation orientation, int rol
     if (role != Qt::DisplayRole)
         return {};
     if (orientation == Qt::Horizontal)
-        return section == m_candidates ? tr("nats") : QString::number(section + 1);
+        return section == candidates() ? tr("nats") : QString::number(section + 1);
     const int block = blockOfRow(section);
     return block < 0 ? tr("emb") : QString::number(block);
 }

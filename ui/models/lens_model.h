@@ -4,6 +4,8 @@
 
 #include <QAbstractTableModel>
 
+#include <algorithm>
+
 namespace ls {
 
 /// Logit lens at one position: rows from the last block down to the embedding, k candidates and the entropy.
@@ -17,7 +19,9 @@ public:
     bool setPosition(const LaneData* lane, int position);
     int blockOfRow(int row) const { return m_rows - 2 - row; } ///< -1 = embedding
     int rowOfBlock(int block) const { return m_rows - 2 - block; }
-    int candidates() const { return m_candidates; }
+    int candidates() const { return std::min(m_candidates, m_shownMost); }
+    /// At most so many candidates a row: a token that is elided to nothing says nothing.
+    void setMost(int candidates);
 
     int rowCount(const QModelIndex& parent = {}) const override;
     int columnCount(const QModelIndex& parent = {}) const override;
@@ -25,7 +29,7 @@ public:
     QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
 private:
-    int m_rows = 0, m_candidates = 0;
+    int m_rows = 0, m_candidates = 0, m_shownMost = 5;
     std::vector<std::string> m_texts; ///< [layer][candidate], layer 0 = embedding
     std::vector<float> m_probs;
     std::vector<float> m_entropy;

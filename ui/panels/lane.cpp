@@ -55,6 +55,7 @@ Lane::Lane(const QString& name, Workbench* workbench, QWidget* parent)
     m_colour->addItem(tr("safety score"), QStringLiteral("safety"));
     if (name != QLatin1String("A"))
         m_colour->addItem(tr("KL to A"), QStringLiteral("kl"));
+    m_colour->setCurrentIndex(m_colour->findData(QStringLiteral("contextualisation")));
     row->addWidget(m_title);
     row->addWidget(m_state, 0, Qt::AlignVCenter);
     row->addWidget(m_rate);
@@ -114,7 +115,8 @@ void Lane::refresh()
 {
     RunData* run = m_workbench->run();
     const LaneData* lane = run ? run->lane(m_name.toStdString()) : nullptr;
-    const std::size_t methods = lane ? lane->methods.size() : enabledMethods(m_workbench->desk()).size();
+    const std::size_t methods =
+        lane ? run->currentMethods(lane->name).size() : enabledMethods(m_workbench->desk()).size();
     m_title->setText(m_name == QLatin1String("A") ? tr("A · baseline")
                      : methods == 0               ? tr("%1 · no method").arg(m_name)
                      : methods == 1               ? tr("%1 · 1 method").arg(m_name)

@@ -12,9 +12,13 @@
 #include <QStyledItemDelegate>
 #include <QTableView>
 
+#include <algorithm>
+
 namespace ls {
 
 namespace {
+
+constexpr int kNatsWidth = 44;
 
 /// Token left, elided; probability right, always whole; both on the probability's colour.
 class LensDelegate final : public QStyledItemDelegate {
@@ -71,6 +75,7 @@ LogitLensPanel::LogitLensPanel(Workbench* workbench, QWidget* parent)
     m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
     m_table->setMinimumWidth(300);
+    m_table->viewport()->installEventFilter(this); // its width decides how many candidates are readable
     setContent(m_table);
     setState(State::Empty, tr("Generate, then select a token."));
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
@@ -84,19 +89,28 @@ LogitLensPanel::LogitLensPanel(Workbench* workbench, QWidget* parent)
     });
 }
 
+bool LogitLensPanel::eventFilter(QObject* watched, QEvent* event)
+{
+    if (event->type() == QEvent::Resize)
+        RepaintClock::instance().markDirty(this, [this] { refresh(); });
+    return Panel::eventFilter(watched, event);
+}
+
 void LogitLensPanel::refresh()
 {
     const RunData* run = workbench()->run();
     const Selection& selection = workbench()->selection();
     const LaneData* lane = run ? run->lane(selection.lane.toStdString()) : nullptr;
     const int position = lane ? values::shownPosition(*lane, "lens.ids", selection.position) : -1;
+    constexpr int kReadable = 76; // px of a cell that shows most tokens and their probability
+    m_model->setMost(std::clamp((m_table->viewport()->width() - kNatsWidth) / kReadable, 2, 5));
     if (!m_model->setPosition(lane, position)) {
         setState(State::Empty, run ? tr("No lens values for this token: select another one, or generate again.")
                                    : tr("Generate, then select a token."));
         return;
     }
     m_table->horizontalHeader()->setSectionResizeMode(m_model->candidates(), QHeaderView::Fixed);
-    m_table->horizontalHeader()->resizeSection(m_model->candidates(), 44);
+    m_table->horizontalHeader()->resizeSection(m_model->candidates(), kNatsWidth);
     if (selection.block >= 0)
         m_table->selectRow(m_model->rowOfBlock(selection.block));
     setState(run->running ? State::Live : State::Captured);

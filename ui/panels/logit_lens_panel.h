@@ -14,6 +14,7 @@ class LogitLensPanel : public Panel {
 public:
     explicit LogitLensPanel(Workbench* workbench, QWidget* parent = nullptr);
     QString tableAsTsv() const override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
     void refresh();

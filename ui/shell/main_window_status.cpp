@@ -42,6 +42,10 @@ void MainWindow::refreshStatus()
                 rates << tr("%1 %2 tok/s · TTFT %3 ms")
                              .arg(text::of(lane.name), text::number(rate, 1),
                                   text::number(double(lane.ttftUs) / 1000, 0));
+    m_rates->setToolTip(rates.join(QLatin1Char('\n')));
+    if (width() < 1400) // TTFT moves into the tooltip
+        for (QString& rate : rates)
+            rate = rate.section(QStringLiteral(" · "), 0, 0);
     m_rates->setText(rates.join(QStringLiteral("   ")));
     const Session* session = m_workbench->session();
     const QString name = session ? QFileInfo(text::of(session->path())).fileName() : QString();
