@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <queue>
 #include <vector>
 
@@ -32,40 +33,40 @@ struct Merge {
 template <typename MergeOf>
 void mergeAll(std::vector<Symbol>& symbols, MergeOf&& mergeOf)
 {
-    struct Candidate {
-        Merge merge;
-        std::int32_t left;
-        bool operator<(const Candidate& other) const
-        {
-            return merge.rank != other.merge.rank ? merge.rank > other.merge.rank : left > other.left;
-        }
+    // Rank and place in one number: the smallest comes first. What became of the place meanwhile is looked up again.
+    std::vector<std::uint64_t> found;
+    const auto mergeAt = [&](std::size_t left) {
+        const Symbol& symbol = symbols[left];
+        return symbol.next < 0 ? Merge() : mergeOf(symbol, symbols[std::size_t(symbol.next)]);
     };
-    std::vector<Candidate> found;
-    const auto candidate = [&](std::int32_t left) -> Candidate {
-        const Symbol& symbol = symbols[std::size_t(left)];
-        return {symbol.next < 0 ? Merge() : mergeOf(symbol, symbols[std::size_t(symbol.next)]), left};
-    };
-    for (std::int32_t i = 0; i < std::int32_t(symbols.size()); ++i)
-        if (const Candidate next = candidate(i); next.merge.id >= 0)
-            found.push_back(next);
-    std::priority_queue<Candidate> queue(std::less<Candidate>(), std::move(found));
+    const auto keyOf = [](const Merge& merge, std::size_t left) { return std::uint64_t(merge.rank) << 32 | left; };
+    for (std::size_t i = 0; i < symbols.size(); ++i)
+        if (const Merge merge = mergeAt(i); merge.id >= 0)
+            found.push_back(keyOf(merge, i));
+    std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> queue(std::greater<>(),
+                                                                                         std::move(found));
     while (!queue.empty()) {
-        const Candidate best = queue.top();
+        const std::uint64_t key = queue.top();
         queue.pop();
-        Symbol& left = symbols[std::size_t(best.left)];
-        if (!left.alive || candidate(best.left).merge.id != best.merge.id)
+        const std::size_t place = key & 0xFFFFFFFF;
+        Symbol& left = symbols[place];
+        if (!left.alive)
+            continue;
+        const Merge merge = mergeAt(place);
+        if (merge.id < 0 || keyOf(merge, place) != key)
             continue; // one of the two was merged meanwhile
         Symbol& right = symbols[std::size_t(left.next)];
-        left.id = best.merge.id;
+        left.id = merge.id;
         left.end = right.end;
         left.next = right.next;
         right.alive = false;
         if (left.next >= 0)
-            symbols[std::size_t(left.next)].previous = best.left;
-        for (const std::int32_t at : {left.previous, best.left})
-            if (at >= 0)
-                if (const Candidate next = candidate(at); next.merge.id >= 0)
-                    queue.push(next);
+            symbols[std::size_t(left.next)].previous = std::int32_t(place);
+        if (const Merge next = mergeAt(place); next.id >= 0)
+            queue.push(keyOf(next, place));
+        if (left.previous >= 0)
+            if (const Merge next = mergeAt(std::size_t(left.previous)); next.id >= 0)
+                queue.push(keyOf(next, std::size_t(left.previous)));
     }
 }
 

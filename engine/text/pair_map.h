@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/text/merging.h"
+#include "engine/text/salt.h"
 
 #include <bit>
 #include <cstdint>
@@ -41,7 +42,7 @@ private:
     }
     std::size_t place(std::uint64_t key) const
     {
-        std::size_t at = key * 0x9E3779B97F4A7C15u >> m_shift;
+        std::size_t at = key * m_factor >> m_shift;
         while (m_slots[at].key != kFree && m_slots[at].key != key)
             at = (at + 1) & (m_slots.size() - 1);
         return at;
@@ -49,6 +50,7 @@ private:
 
     std::vector<Slot> m_slots;
     int m_shift;
+    std::uint64_t m_factor = hashSalt() | 1;
 };
 
 } // namespace ls

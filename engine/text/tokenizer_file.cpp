@@ -111,7 +111,7 @@ private:
     bool enter(Part part)
     {
         const bool again =
-            part == Part::Merges ? std::exchange(m_hadMerges, true) : std::exchange(m_hadVocabulary, true);
+            part == Part::Merges ? std::exchange(m_file.hasMerges, true) : std::exchange(m_hadVocabulary, true);
         if (again)
             return refuse("The tokenizer has two vocabularies.");
         m_part = part;
@@ -199,7 +199,7 @@ private:
     std::string m_key, m_message, m_detail;
     std::vector<std::string> m_texts; // of the entry being read
     double m_score = 0;
-    bool m_hasScore = false, m_hadVocabulary = false, m_hadMerges = false;
+    bool m_hasScore = false, m_hadVocabulary = false;
 };
 
 } // namespace

@@ -19,6 +19,7 @@ struct TokenizerFile {
     std::vector<std::pair<std::string, std::int64_t>> tokens; ///< of an object: text -> id
     std::vector<std::pair<std::string, double>> scored;       ///< of a list: [text, score]
     std::vector<std::pair<std::string, std::string>> merges;
+    bool hasMerges = false; ///< there is a list, maybe an empty one
 
     /// Error: FileFormat (not JSON, a value of the wrong type, more than kMostSteps objects in one of the steps' parts,
     /// more than kDeepest levels).

@@ -39,6 +39,8 @@ std::string fingerprintOf(const TokenizerFile& file, const Tokenizer::Names& nam
 
 Result<Model> bpeFrom(const JsonFields& fields, const VocabularyPtr& vocabulary, const TokenizerFile& file)
 {
+    if (!file.hasMerges)
+        return fields.wrong("merges", "a list");
     BpeSettings settings;
     LS_TRY(settings.fuseUnknown, fields.flag("fuse_unk", false));
     LS_TRY(settings.byteFallback, fields.flag("byte_fallback", false));
@@ -98,8 +100,9 @@ Result<std::vector<AddedToken>> addedFrom(const nlohmann::json& list, const Voca
         token.id = std::int32_t(id);
         const std::int32_t known = vocabulary.find(token.text);
         const auto [place, isNew] = places.emplace(token.text, tokens.size());
-        const bool sameToken = known >= 0 ? known == id : !vocabulary.has(id);
-        if (!sameToken || (isNew ? !ids.insert(id).second : tokens[place->second].id != id))
+        if ((known >= 0 && known != id) || (!isNew && tokens[place->second].id != id))
+            return damaged(fmt::format("A token has two ids, {} is one of them.", id), token.text.substr(0, 200));
+        if ((known < 0 && vocabulary.has(id)) || (isNew && !ids.insert(id).second))
             return damaged(fmt::format("The token id {} is given twice.", id), token.text.substr(0, 200));
         if (isNew)
             tokens.push_back(std::move(token));

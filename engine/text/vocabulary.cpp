@@ -1,10 +1,13 @@
 #include "engine/text/vocabulary.h"
 
 #include "engine/text/byte_level.h"
+#include "engine/text/salt.h"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace ls {
 
@@ -15,19 +18,44 @@ Error damaged(std::string message, std::string detail = {})
     return {Errc::FileFormat, std::move(message), "The file is damaged, or was converted wrongly.", std::move(detail)};
 }
 
+std::uint64_t hashOf(std::string_view text)
+{
+    return XXH3_64bits_withSeed(text.data(), text.size(), hashSalt());
+}
+
 } // namespace
+
+/// Where the text is, or would be. The lower half of the hash is kept, the upper half is the place.
+std::size_t Vocabulary::place(std::string_view text, std::uint64_t hash) const
+{
+    const std::size_t mask = m_slots.size() - 1;
+    std::size_t at = (hash >> 32) & mask;
+    while (m_slots[at].id >= 0 &&
+           (m_slots[at].hash != std::uint32_t(hash) || m_texts[std::size_t(m_slots[at].id)] != text))
+        at = (at + 1) & mask;
+    return at;
+}
+
+std::int32_t Vocabulary::find(std::string_view text) const
+{
+    return m_slots[place(text, hashOf(text))].id;
+}
 
 Status Vocabulary::index(bool repeatsAllowed)
 {
-    m_ids.reserve(m_texts.size());
+    m_slots.resize(std::bit_ceil(2 * m_texts.size() + 2));
     for (std::size_t id = 0; id < m_texts.size(); ++id) {
         if (!m_present[id])
             continue;
         const std::string& text = m_texts[id];
         if (!isValidUtf8(text))
             return damaged(fmt::format("Token {} of the vocabulary is not valid UTF-8.", id));
-        if (!m_ids.emplace(text, std::int32_t(id)).second && !repeatsAllowed)
+        const std::uint64_t hash = hashOf(text);
+        Slot& slot = m_slots[place(text, hash)];
+        if (slot.id >= 0 && !repeatsAllowed)
             return damaged("The vocabulary holds a token twice.", repairUtf8(text.substr(0, 200)));
+        if (slot.id < 0)
+            slot = {std::uint32_t(hash), std::int32_t(id)};
         m_longest = std::max(m_longest, text.size());
     }
     return success();

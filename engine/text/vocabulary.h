@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -21,11 +20,7 @@ public:
     static Result<std::shared_ptr<const Vocabulary>> fromPairs(std::vector<std::pair<std::string, std::int64_t>> pairs);
 
     /// -1 if there is none.
-    std::int32_t find(std::string_view text) const
-    {
-        const auto found = m_ids.find(text);
-        return found == m_ids.end() ? -1 : found->second;
-    }
+    std::int32_t find(std::string_view text) const;
     /// Highest id + 1.
     std::int32_t size() const { return std::int32_t(m_texts.size()); }
     bool has(std::int64_t id) const { return id >= 0 && id < size() && m_present[std::size_t(id)]; }
@@ -36,11 +31,16 @@ public:
     std::vector<std::int32_t> byteTokens() const;
 
 private:
+    struct Slot {
+        std::uint32_t hash = 0;
+        std::int32_t id = -1; // -1 = free
+    };
     Status index(bool repeatsAllowed);
+    std::size_t place(std::string_view text, std::uint64_t hash) const;
 
     std::vector<std::string> m_texts;
     std::vector<bool> m_present;
-    std::unordered_map<std::string_view, std::int32_t> m_ids;
+    std::vector<Slot> m_slots; // open addressing, at most half full
     std::size_t m_longest = 0;
 };
 
