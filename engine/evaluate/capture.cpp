@@ -40,7 +40,7 @@ Result<nlohmann::json> runCapture(const std::shared_ptr<const Model>& model, con
         return Error{
             Errc::InvalidParameter, "The number of tokens to generate is negative.", "0 captures the prompt only.", {}};
     LS_TRY(const Prompt prompt, preparePrompt(*model, capture.prompt, capture.generate));
-    LS_TRY(const auto points, expandTaps(capture.taps, model->config().blockCount));
+    LS_TRY(const auto points, expandTaps(capture.taps, model->config()));
     const std::int64_t tapped = std::int64_t(prompt.ids.size()) + (capture.tapGenerated ? capture.generate : 0);
     LS_CHECK(checkSizes(*model, points, tapped));
     auto plan = compilePlan(model, capture.methods);

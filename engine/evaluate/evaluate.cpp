@@ -71,6 +71,7 @@ Result<std::vector<double>> windowNll(const ExperimentContext& context, const Pl
 
 Result<nlohmann::json> runPerplexity(const ExperimentContext& context)
 {
+    LS_CHECK(context.model->needsText());
     const Tokenizer& tokenizer = context.model->tokenizer();
     const int limit = context.model->info().contextLength;
     LS_TRY(const std::string text, textParam(context.params, "text"));

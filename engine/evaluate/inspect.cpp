@@ -1,10 +1,7 @@
 #include "engine/evaluate/inspect.h"
 
-#include "engine/formats/gguf.h"
 #include "engine/model/family.h"
 #include "engine/model/hook_site.h"
-
-#include <algorithm>
 
 namespace ls {
 
@@ -38,10 +35,10 @@ nlohmann::json memoryJson(const ModelConfig& config, std::int64_t parameters)
 
 Result<nlohmann::json> inspectFile(const std::string& path)
 {
-    LS_TRY(const auto file, GgufFile::open(path));
+    LS_TRY(const auto file, ModelFile::open(path));
     nlohmann::json tensors = nlohmann::json::array();
     std::int64_t parameters = 0;
-    for (const GgufTensor& tensor : file->tensors()) {
+    for (const StoredTensor& tensor : file->tensors()) {
         parameters += tensor.count();
         tensors.push_back(
             {{"name", tensor.name}, {"shape", tensor.shape}, {"type", tensor.type}, {"bytes", tensor.bytes.size()}});
@@ -55,22 +52,21 @@ Result<nlohmann::json> inspectFile(const std::string& path)
                         {"config", nullptr},
                         {"memory", nullptr},
                         {"sites", nlohmann::json::array()}};
-    LS_TRY(const std::string architecture, file->text("general.architecture"));
-    info["family"] = architecture;
-    const auto family = std::find_if(families().begin(), families().end(),
-                                     [&](const Family& f) { return f.architecture == architecture; });
-    if (family == families().end()) {
-        info["unsupported"] = "the architecture " + architecture + " is not known to this build";
+    LS_TRY(info["family"], file->architecture());
+    const auto family = familyOf(*file);
+    if (!family) {
+        info["unsupported"] = family.error().message;
         return info;
     }
-    auto config = family->config(*file);
+    info["family"] = family.value()->name;
+    auto config = readConfig(*family.value(), *file, 0);
     if (!config) {
         info["unsupported"] = config.error().message;
         return info;
     }
     info["config"] = configJson(config.value());
     info["memory"] = memoryJson(config.value(), parameters);
-    LS_TRY(const auto points, expandTaps({"*"}, config.value().blockCount));
+    LS_TRY(const auto points, expandTaps({"*"}, config.value()));
     for (const HookPoint point : points)
         info["sites"].push_back(hookName(point));
     return info;

@@ -111,6 +111,7 @@ Result<std::vector<Question>> questionsOf(const ExperimentContext& context)
     const auto items = context.params.find("items");
     if (items == context.params.end() || !items->is_array())
         return wrong("\"items\" is missing or is no list.");
+    LS_CHECK(context.model->needsText());
     const Tokenizer& tokenizer = context.model->tokenizer();
     std::vector<Question> questions;
     for (const auto& item : *items) {

@@ -105,6 +105,7 @@ Status costSpeed(const ExperimentContext& context, const std::vector<CostLane>& 
 Status costDistance(const ExperimentContext& context, const std::vector<CostLane>& lanes)
 {
     LS_TRY(const std::string text, textParam(context.params, "text"));
+    LS_CHECK(context.model->needsText());
     std::vector<std::int32_t> ids = context.model->tokenizer().encode(text);
     ids.resize(std::min(ids.size(), std::size_t(context.model->info().contextLength)));
     if (ids.empty())

@@ -31,6 +31,8 @@ Result<Tokenized> tokenizeTexts(const Model* model, const TokenizeText& request)
         LS_TRY(own, tokenizerOf(request.path));
     } else if (!model) {
         return noModel();
+    } else {
+        LS_CHECK(model->needsText());
     }
     const Tokenizer& tokenizer = own ? *own : model->tokenizer();
     Tokenized tokenized{request.requestId, {}, {}};

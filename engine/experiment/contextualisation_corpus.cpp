@@ -111,6 +111,7 @@ at::Tensor gather(const ContextCorpus& corpus, PerFragment&& value)
 
 Result<std::vector<ContextFragment>> readFragments(const ExperimentContext& context)
 {
+    LS_CHECK(context.model->needsText());
     LS_TRY(const auto paragraphs, textsParam(context.params, "paragraphs"));
     const int trained = context.model->info().contextLength;
     LS_TRY(const auto tokens, integerParam(context.params, "tokens", 128, kContextWindow + 1, trained));

@@ -1,5 +1,6 @@
 #include "engine/formats/gguf.h"
 
+#include "engine/formats/gguf_split.h"
 #include "engine/formats/mapped_file.h"
 #include "engine/formats/utf8.h"
 
@@ -272,6 +273,7 @@ public:
         return list<std::int64_t>(key);
     }
     Result<std::vector<double>> numbers(const std::string& key) const override { return list<double>(key); }
+    Result<std::vector<bool>> booleans(const std::string& key) const override { return list<bool>(key); }
     json metadata() const override
     {
         json out = json::object();
@@ -436,15 +438,7 @@ std::string File::fingerprint() const
 
 } // namespace
 
-std::int64_t GgufTensor::count() const
-{
-    std::int64_t values = 1;
-    for (const std::int64_t extent : shape)
-        values *= extent;
-    return values;
-}
-
-Result<std::unique_ptr<GgufFile>> GgufFile::open(const std::string& path)
+Result<std::unique_ptr<GgufFile>> openGgufPart(const std::string& path)
 {
     LS_TRY(MappedFile mapped, MappedFile::open(path));
     auto file = std::make_unique<File>(path, std::move(mapped));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "engine/formats/stored_tensor.h"
+
 #include "core/error.h"
 
 #include <nlohmann/json.hpp>
@@ -14,16 +16,11 @@
 /// GGUF v2/v3, memory-mapped and read as hostile: every count and offset is checked against the file before use.
 namespace ls {
 
-struct GgufTensor {
-    std::string name;
-    std::vector<std::int64_t> shape; ///< row-major order, slowest first (the file stores the reverse)
-    std::string type;                ///< "F32", "Q4_1"
-    std::span<const std::uint8_t> bytes;
-    std::int64_t count() const;
-};
+using GgufTensor = StoredTensor;
 
 class GgufFile {
 public:
+    /// Any part of a split model ("NAME-00001-of-00003.gguf") opens all of it; its parts must lie side by side.
     /// Errors: FileNotFound, FileFormat (hint and byte offset in detail), TensorType.
     static Result<std::unique_ptr<GgufFile>> open(const std::string& path);
     virtual ~GgufFile() = default;
@@ -41,6 +38,7 @@ public:
     virtual Result<std::vector<std::string>> texts(const std::string& key) const = 0;
     virtual Result<std::vector<std::int64_t>> integers(const std::string& key) const = 0;
     virtual Result<std::vector<double>> numbers(const std::string& key) const = 0;
+    virtual Result<std::vector<bool>> booleans(const std::string& key) const = 0;
     /// All metadata for display; arrays longer than 16 are shortened to {"count", "first"}.
     virtual nlohmann::json metadata() const = 0;
     /// xxh3 of size, header and sampled tensor bytes (16 hex digits).

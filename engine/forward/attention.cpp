@@ -34,11 +34,13 @@ at::Tensor ungrouped(const at::Tensor& z, std::int64_t n, std::int64_t heads)
     return z.reshape({heads, n, z.size(-1)}).permute({1, 0, 2});
 }
 
-/// Additive mask [n, entries]: what causality and the window hide. Undefined if everything is visible.
+/// Additive mask [n, entries]: what causality, the layer's window and the plan's window hide. Undefined if everything
+/// is visible.
 at::Tensor positionMask(const AttentionPlan& plan, const AttentionInput& input)
 {
     const std::int64_t n = input.q.size(0);
     const auto entries = std::int64_t(input.positions.size());
+    const int reach = input.slidingWindow > 0 ? input.slidingWindow : std::numeric_limits<int>::max();
     at::Tensor mask = at::zeros({n, entries}, at::kFloat);
     float* row = mask.data_ptr<float>();
     bool any = false;
@@ -47,7 +49,7 @@ at::Tensor positionMask(const AttentionPlan& plan, const AttentionInput& input)
         const bool window = plan.kind == AttentionKind::Window && sparseAt(plan, input, int(i));
         for (std::int64_t e = 0; e < entries; ++e) {
             const int key = input.positions[std::size_t(e)];
-            if (key <= query && (!window || key < plan.sinks || query - key < plan.window))
+            if (key <= query && query - key < reach && (!window || key < plan.sinks || query - key < plan.window))
                 continue;
             row[e] = kMasked;
             any = true;
@@ -76,23 +78,54 @@ void keepTopK(const AttentionPlan& plan, const AttentionInput& input, at::Tensor
     }
 }
 
-/// One query with a window: two contiguous slices of the cache, nothing else is read.
-AttentionOutput attendSlices(const AttentionPlan& plan, const AttentionInput& input)
+/// The entries one query reads: those from `from` on, and sinks before them.
+struct Slices {
+    std::ptrdiff_t sinkBegin = 0, sinkEnd = 0, from = 0;
+};
+
+Slices slicesOf(const AttentionPlan& plan, const AttentionInput& input)
 {
     const auto& positions = input.positions;
     const auto index = [&](int position) {
         return std::lower_bound(positions.begin(), positions.end(), position) - positions.begin();
     };
-    const auto sinks = index(plan.sinks);
-    const auto recent = std::max<std::ptrdiff_t>(sinks, index(input.firstPosition - plan.window + 1));
-    const auto rest = std::ptrdiff_t(positions.size()) - recent;
+    Slices out;
+    if (input.slidingWindow > 0)
+        out.sinkBegin = out.sinkEnd = out.from = index(input.firstPosition - input.slidingWindow + 1);
+    if (plan.kind == AttentionKind::Window && sparseAt(plan, input, 0)) {
+        out.sinkEnd = std::max(out.sinkBegin, index(plan.sinks));
+        out.from = std::max(out.sinkEnd, index(input.firstPosition - plan.window + 1));
+    }
+    return out;
+}
+
+/// One query that sees two contiguous slices of the cache (one without sinks): nothing else is read.
+AttentionOutput attendSlices(const AttentionPlan& plan, const AttentionInput& input, const Slices& slices)
+{
+    const auto rest = std::ptrdiff_t(input.positions.size()) - slices.from, sinks = slices.sinkEnd - slices.sinkBegin;
     AttentionInput slice = input;
-    slice.k = at::cat({input.k.narrow(1, 0, sinks), input.k.narrow(1, recent, rest)}, 1);
-    slice.v = at::cat({input.v.narrow(1, 0, sinks), input.v.narrow(1, recent, rest)}, 1);
-    std::vector<std::int32_t> kept(positions.begin(), positions.begin() + sinks);
-    kept.insert(kept.end(), positions.begin() + recent, positions.end());
-    slice.positions = kept;
-    return attend(AttentionPlan{}, slice);
+    slice.slidingWindow = 0;
+    slice.k = input.k.narrow(1, slices.from, rest);
+    slice.v = input.v.narrow(1, slices.from, rest);
+    slice.positions = input.positions.subspan(std::size_t(slices.from));
+    std::vector<std::int32_t> kept;
+    if (sinks > 0) {
+        slice.k = at::cat({input.k.narrow(1, slices.sinkBegin, sinks), slice.k}, 1);
+        slice.v = at::cat({input.v.narrow(1, slices.sinkBegin, sinks), slice.v}, 1);
+        const auto begin = input.positions.begin();
+        kept.assign(begin + slices.sinkBegin, begin + slices.sinkEnd);
+        kept.insert(kept.end(), begin + slices.from, input.positions.end());
+        slice.positions = kept;
+    }
+    return attend(plan.kind == AttentionKind::TopK ? plan : AttentionPlan{}, slice);
+}
+
+/// Softmax over the keys, in which a sink of each head takes part that belongs to no key.
+at::Tensor softmaxWithSinks(const at::Tensor& scores, const at::Tensor& sinks)
+{
+    const std::int64_t heads = scores.size(0), n = scores.size(1), entries = scores.size(2);
+    const at::Tensor column = sinks.view({heads, 1, 1}).expand({heads, n, 1});
+    return at::softmax(at::cat({scores, column}, 2), -1).narrow(2, 0, entries).contiguous();
 }
 
 } // namespace
@@ -102,12 +135,14 @@ AttentionOutput attend(const AttentionPlan& plan, const AttentionInput& input)
     const std::int64_t n = input.q.size(0), heads = input.q.size(1), kvHeads = input.k.size(0);
     const auto entries = std::int64_t(input.positions.size());
     const bool inspected = input.wantScores || input.wantPattern;
-    if (n == 1 && !inspected && plan.kind == AttentionKind::Window && sparseAt(plan, input, 0) &&
-        plan.sinks + plan.window < entries)
-        return attendSlices(plan, input);
+    if (n == 1 && !inspected)
+        if (const Slices slices = slicesOf(plan, input); slices.sinkBegin > 0 || slices.from > slices.sinkEnd)
+            return attendSlices(plan, input, slices);
 
     const bool fresh = entries == n && !input.positions.empty() && input.positions[0] == input.firstPosition;
-    if (plan.kind == AttentionKind::Dense && !inspected && n > 1 && fresh) { // prefill from nothing: fused and causal
+    const bool plain =
+        !input.sinks.defined() && input.scoreCap == 0 && (input.slidingWindow == 0 || input.slidingWindow >= entries);
+    if (plan.kind == AttentionKind::Dense && !inspected && n > 1 && fresh && plain) { // from nothing: fused and causal
         const at::Tensor z =
             at::scaled_dot_product_attention(input.q.transpose(0, 1).unsqueeze(0), input.k.unsqueeze(0),
                                              input.v.unsqueeze(0), {}, 0.0, true, input.scale, heads != kvHeads);
@@ -117,12 +152,14 @@ AttentionOutput attend(const AttentionPlan& plan, const AttentionInput& input)
     const at::Tensor q = groupedQueries(input.q, kvHeads);
     at::Tensor scores =
         at::bmm(q, input.k.transpose(1, 2)).to(at::kFloat).mul_(input.scale).reshape({heads, n, entries});
-    if (const at::Tensor mask = n == 1 && plan.kind != AttentionKind::Window ? at::Tensor() : positionMask(plan, input);
-        mask.defined())
+    if (input.scoreCap > 0)
+        scores.div_(input.scoreCap).tanh_().mul_(input.scoreCap);
+    const bool allVisible = n == 1 && plan.kind != AttentionKind::Window && input.slidingWindow == 0;
+    if (const at::Tensor mask = allVisible ? at::Tensor() : positionMask(plan, input); mask.defined())
         scores.add_(mask);
     if (plan.kind == AttentionKind::TopK && plan.keysKept < entries)
         keepTopK(plan, input, scores);
-    const at::Tensor pattern = at::softmax(scores, -1);
+    const at::Tensor pattern = input.sinks.defined() ? softmaxWithSinks(scores, input.sinks) : at::softmax(scores, -1);
     const at::Tensor z =
         at::bmm(pattern.to(input.v.scalar_type()).reshape({kvHeads, heads / kvHeads * n, entries}), input.v);
     return {ungrouped(z, n, heads), input.wantScores ? scores : at::Tensor(),

@@ -16,6 +16,10 @@ struct AttentionInput {
     int firstPosition = 0;                   ///< of the first query; queries are consecutive
     int promptLength = 0;                    ///< decodeOnly plans act from this position on
     double scale = 1.0;
+    int slidingWindow =
+        0;               ///< of the layer itself: key j is visible to query i iff i - j < window; 0 = all earlier ones
+    double scoreCap = 0; ///< s -> cap * tanh(s / cap); 0 = none
+    at::Tensor sinks;    ///< [heads] float32, logits that take part in the softmax and belong to no key; undefined
     bool wantScores = false, wantPattern = false;
 };
 
@@ -26,8 +30,8 @@ struct AttentionOutput {
 };
 
 /// Attention of n new queries over a layer's cache. Query head h reads KV head h / (heads / kv heads). An entry is
-/// visible to a query iff its position is not larger and the plan keeps it. Window and top-k: K6 and K7 of
-/// sparse-attention-kernels.md; one query with a window reads only the kept slices.
+/// visible to a query iff its position is not larger, the layer's window reaches it and the plan keeps it. Window and
+/// top-k: K6 and K7 of sparse-attention-kernels.md; one query with a window reads only the kept slices.
 AttentionOutput attend(const AttentionPlan& plan, const AttentionInput& input);
 
 } // namespace ls

@@ -1,23 +1,16 @@
 #include "engine/forward/forward.h"
 
 #include "engine/forward/attention.h"
-#include "kernels/cpu/matvec.h"
-#include "kernels/cpu/rms_norm.h"
+#include "engine/forward/linear.h"
+#include "engine/forward/mlp.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/outer.h>
-#include <ATen/ops/silu.h>
 #include <ATen/ops/zeros_like.h>
 
-#include <c10/util/BFloat16.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,41 +24,26 @@ namespace {
 /// Positions of one pass. Longer prompts run in pieces, so that scores stay small and a cancel acts soon.
 constexpr std::size_t kChunk = 512;
 
-at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon)
+at::Tensor embed(const Model& model, const at::Tensor& ids, int firstPosition)
 {
-    at::Tensor y = at::empty_like(x);
-    kernels::rmsNorm(x.data_ptr<float>(), weight.data_ptr<float>(), y.data_ptr<float>(), x.size(0), x.size(1),
-                     float(epsilon));
-    return y;
+    const Weights& weights = model.weights();
+    at::Tensor stream = at::embedding(weights.embedding, ids).to(at::kFloat);
+    if (model.config().embeddingScale != 1.0)
+        stream = stream.mul(model.config().embeddingScale);
+    if (weights.positions.defined())
+        stream = stream.add(weights.positions.narrow(0, firstPosition, ids.size(0)));
+    return stream;
 }
 
-/// One row times W^T: our kernel, because a library call costs more than the arithmetic at batch 1. The vector stays
-/// float32 whatever the weights are.
-at::Tensor projectRow(const at::Tensor& x, const at::Tensor& weight)
+at::Tensor logitsOf(const Model& model, const at::Tensor& normed)
 {
-    const std::int64_t rows = weight.size(0), cols = weight.size(1);
-    at::Tensor y = at::empty({1, rows}, at::kFloat);
-    const at::Tensor vector = x.to(at::kFloat).contiguous();
-    const float* in = vector.data_ptr<float>();
-    float* out = y.data_ptr<float>();
-    const bool isFloat = weight.scalar_type() == at::kFloat;
-    constexpr std::int64_t kGrain = 32 * 1024; // multiplications below which a second thread costs more than it gains
-    at::parallel_for(0, rows, std::max<std::int64_t>(1, kGrain / cols), [&](std::int64_t begin, std::int64_t end) {
-        if (isFloat)
-            kernels::matvec(weight.data_ptr<float>(), in, out, begin, end, cols);
-        else
-            kernels::matvecBf16(reinterpret_cast<const std::uint16_t*>(weight.data_ptr<c10::BFloat16>()), in, out,
-                                begin, end, cols);
-    });
-    return y;
-}
-
-/// x W^T in the weights' dtype; the stream around it stays float32.
-at::Tensor project(const at::Tensor& x, const at::Tensor& weight)
-{
-    if (x.size(0) == 1)
-        return projectRow(x, weight);
-    return at::linear(x.to(weight.scalar_type()), weight);
+    const ModelConfig& config = model.config();
+    at::Tensor logits = project(normed, model.weights().unembedding).to(at::kFloat);
+    if (config.logitDivisor != 1.0)
+        logits = logits.div(config.logitDivisor);
+    if (config.logitCap > 0)
+        logits = logits.div(config.logitCap).tanh_().mul_(config.logitCap);
+    return logits;
 }
 
 bool finite(const at::Tensor& x)
@@ -96,27 +74,8 @@ struct Forward::Step {
 
 Forward::Forward(PlanPtr plan)
     : m_plan(std::move(plan))
+    , m_angles(m_plan->model().config().rotaries)
 {
-}
-
-void Forward::growRotaryTables(int length)
-{
-    const int known = m_cosines.defined() ? int(m_cosines.size(0)) : 0;
-    if (length <= known)
-        return;
-    const ModelConfig& config = m_plan->model().config();
-    const int rows = std::max(length, 2 * known), half = config.rotaryWidth / 2;
-    m_cosines = at::empty({rows, half}, at::kFloat);
-    m_sines = at::empty({rows, half}, at::kFloat);
-    for (int j = 0; j < half; ++j) {
-        // float32 throughout, as the reference: the product of position and frequency is rounded there too
-        const float frequency = 1.0f / std::pow(float(config.rotaryBase), float(2 * j) / float(config.rotaryWidth));
-        for (int p = 0; p < rows; ++p) {
-            const float angle = float(p) * frequency;
-            m_cosines.data_ptr<float>()[p * half + j] = std::cos(angle);
-            m_sines.data_ptr<float>()[p * half + j] = std::sin(angle);
-        }
-    }
 }
 
 void Forward::edit(const std::vector<SiteEdit>& edits, at::Tensor& value, const Step& step) const
@@ -152,22 +111,24 @@ void Forward::edit(const std::vector<SiteEdit>& edits, at::Tensor& value, const 
 at::Tensor Forward::attentionBranch(Step& step, int layer, KvCache& cache)
 {
     const ModelConfig& config = m_plan->model().config();
+    const LayerConfig& kind = config.layers[std::size_t(layer)];
     const BlockPlan& block = m_plan->blocks()[std::size_t(layer)];
     const BlockWeights& weights = *block.weights;
-    const at::Tensor h = rmsNorm(step.stream, weights.attnNorm, config.normEpsilon);
+    const at::Tensor h = normalise(step.stream, weights.attnNorm, config);
     step.tap(Site::AttnNorm, layer, h);
-    const auto rotated = [&](const at::Tensor& weight, int heads) {
-        at::Tensor x = project(h, weight).to(at::kFloat).view({step.n, heads, config.headWidth});
-        const std::int64_t offset = std::int64_t(step.first) * (config.rotaryWidth / 2);
-        kernels::rotate(x.data_ptr<float>(), m_cosines.data_ptr<float>() + offset, m_sines.data_ptr<float>() + offset,
-                        step.n, heads, config.headWidth, config.rotaryWidth);
+    const auto turned = [&](const at::Tensor& weight, const at::Tensor& bias, const Norm& norm, int heads) {
+        at::Tensor x = normalise(project(h, weight, bias).to(at::kFloat), norm, config);
+        x = x.view({step.n, heads, config.headWidth});
+        if (kind.rotary >= 0)
+            m_angles.rotate(x, kind.rotary, step.first);
         return x.to(weight.scalar_type());
     };
     AttentionInput input;
-    input.q = rotated(weights.wq, config.headCount);
-    const at::Tensor k = rotated(weights.wk, config.kvHeadCount);
-    const at::Tensor v =
-        project(h, weights.wv).to(weights.wv.scalar_type()).view({step.n, config.kvHeadCount, config.headWidth});
+    input.q = turned(weights.wq, weights.bq, weights.qNorm, config.headCount);
+    const at::Tensor k = turned(weights.wk, weights.bk, weights.kNorm, config.kvHeadCount);
+    const at::Tensor v = project(h, weights.wv, weights.bv)
+                             .to(weights.wv.scalar_type())
+                             .view({step.n, config.kvHeadCount, config.headWidth});
     step.tap(Site::AttnQ, layer, input.q);
     step.tap(Site::AttnK, layer, k);
     step.tap(Site::AttnV, layer, v);
@@ -177,7 +138,10 @@ at::Tensor Forward::attentionBranch(Step& step, int layer, KvCache& cache)
     input.positions = cache.positions(layer);
     input.firstPosition = step.first;
     input.promptLength = step.promptLength;
-    input.scale = 1.0 / std::sqrt(double(config.headWidth));
+    input.scale = config.attentionScale;
+    input.slidingWindow = kind.window;
+    input.scoreCap = config.scoreCap;
+    input.sinks = weights.sinks;
     input.wantScores = step.wants(Site::AttnScores, layer);
     input.wantPattern = step.wants(Site::AttnPattern, layer);
     AttentionOutput out = attend(block.attention, input);
@@ -189,55 +153,79 @@ at::Tensor Forward::attentionBranch(Step& step, int layer, KvCache& cache)
     for (const int head : block.zeroedHeads)
         z.select(1, head).zero_();
     step.tap(Site::AttnZ, layer, z);
-    return project(z.view({step.n, config.headCount * config.headWidth}), weights.wo).to(at::kFloat);
+    return project(z.view({step.n, config.headCount * config.headWidth}), weights.wo, weights.bo).to(at::kFloat);
 }
 
 at::Tensor Forward::mlpBranch(Step& step, int layer)
 {
+    const ModelConfig& config = m_plan->model().config();
     const BlockWeights& weights = *m_plan->blocks()[std::size_t(layer)].weights;
-    const at::Tensor h = rmsNorm(step.stream, weights.mlpNorm, m_plan->model().config().normEpsilon);
+    const at::Tensor h = normalise(step.stream, weights.mlpNorm, config);
     step.tap(Site::MlpNorm, layer, h);
-    const at::Tensor gate = project(h, weights.wGate);
-    step.tap(Site::MlpPre, layer, gate);
-    const at::Tensor act = at::silu(gate).mul_(project(h, weights.wUp));
-    step.tap(Site::MlpAct, layer, act);
-    return project(act, weights.wDown).to(at::kFloat);
+    MlpTap tap;
+    if (step.taps)
+        tap = [&](const at::Tensor& pre, const at::Tensor& act) {
+            step.tap(Site::MlpPre, layer, pre);
+            step.tap(Site::MlpAct, layer, act);
+        };
+    return runMlp(h, weights, config, tap);
+}
+
+void Forward::runBlock(Step& step, int layer, KvCache& cache)
+{
+    const ModelConfig& config = m_plan->model().config();
+    const BlockPlan& block = m_plan->blocks()[std::size_t(layer)];
+    const BlockWeights& weights = *block.weights;
+    /// The branch as it is added to the stream; undefined when it is skipped.
+    const auto branch = [&](bool runs, Site site, const Norm& postNorm, const std::vector<SiteEdit>& edits,
+                            auto&& compute) {
+        if (!runs) { // a skipped branch adds nothing; its tap says so
+            if (step.wants(site, layer))
+                step.tap(site, layer, at::zeros_like(step.stream));
+            return at::Tensor();
+        }
+        at::Tensor out = normalise(compute(), postNorm, config);
+        if (config.residualScale != 1.0)
+            out = out.mul(config.residualScale);
+        edit(edits, out, step);
+        step.tap(site, layer, out);
+        return out;
+    };
+    const auto add = [&](const at::Tensor& out) {
+        if (out.defined())
+            step.stream = step.stream.add(out);
+    };
+    edit(block.residPreEdits, step.stream, step);
+    step.tap(Site::ResidPre, layer, step.stream);
+    const at::Tensor attention = branch(block.attentionRuns, Site::AttnOut, weights.attnPostNorm, block.attnOutEdits,
+                                        [&] { return attentionBranch(step, layer, cache); });
+    if (!config.parallelResidual) {
+        add(attention);
+        edit(block.residMidEdits, step.stream, step);
+        step.tap(Site::ResidMid, layer, step.stream);
+    }
+    const at::Tensor mlp = branch(block.mlpRuns, Site::MlpOut, weights.mlpPostNorm, block.mlpOutEdits,
+                                  [&] { return mlpBranch(step, layer); });
+    if (config.parallelResidual) // both branches have read the same stream
+        add(attention);
+    add(mlp);
+    edit(block.residPostEdits, step.stream, step);
+    step.tap(Site::ResidPost, layer, step.stream);
 }
 
 Status Forward::runChunk(const ForwardInput& input, std::span<const std::int32_t> ids, KvCache& cache, bool checkBlocks,
                          std::vector<at::Tensor>& logits)
 {
     const Model& model = m_plan->model();
-    const Weights& weights = model.weights();
     Step step{{}, cache.length(), int(ids.size()), input.promptLength, input.taps};
-    growRotaryTables(step.first + step.n);
+    m_angles.grow(step.first + step.n);
     const at::Tensor index = at::from_blob(const_cast<std::int32_t*>(ids.data()), {step.n}, at::kInt);
-    step.stream = at::embedding(weights.embedding, index).to(at::kFloat);
+    step.stream = embed(model, index, step.first);
     step.tap(Site::Embed, -1, step.stream);
     for (int layer = 0; layer < int(m_plan->blocks().size()); ++layer) {
         if (input.interrupted && step.n > 1 && input.interrupted())
             return Error{Errc::Cancelled, "Stopped.", {}, {}};
-        const BlockPlan& block = m_plan->blocks()[std::size_t(layer)];
-        edit(block.residPreEdits, step.stream, step);
-        step.tap(Site::ResidPre, layer, step.stream);
-        const auto branch = [&](bool runs, Site site, const std::vector<SiteEdit>& edits, auto&& compute) {
-            if (!runs) { // a skipped branch adds nothing; its tap says so
-                if (step.wants(site, layer))
-                    step.tap(site, layer, at::zeros_like(step.stream));
-                return;
-            }
-            at::Tensor out = compute();
-            edit(edits, out, step);
-            step.tap(site, layer, out);
-            step.stream = step.stream.add(out);
-        };
-        branch(block.attentionRuns, Site::AttnOut, block.attnOutEdits,
-               [&] { return attentionBranch(step, layer, cache); });
-        edit(block.residMidEdits, step.stream, step);
-        step.tap(Site::ResidMid, layer, step.stream);
-        branch(block.mlpRuns, Site::MlpOut, block.mlpOutEdits, [&] { return mlpBranch(step, layer); });
-        edit(block.residPostEdits, step.stream, step);
-        step.tap(Site::ResidPost, layer, step.stream);
+        runBlock(step, layer, cache);
         if (checkBlocks && !finite(step.stream))
             return Error{Errc::NanStream, fmt::format("Block {} produced values that are not finite.", layer),
                          "Undo the last change, or halve the strength.",
@@ -247,9 +235,9 @@ Status Forward::runChunk(const ForwardInput& input, std::span<const std::int32_t
     const at::Tensor last = all ? step.stream : step.stream.narrow(0, step.n - 1, 1);
     if (!finite(step.stream))
         return Error{Errc::NanStream, {}, {}, {}};
-    const at::Tensor normed = rmsNorm(last.contiguous(), weights.finalNorm, model.config().normEpsilon);
+    const at::Tensor normed = normalise(last.contiguous(), model.weights().finalNorm, model.config());
     step.tap(Site::FinalNorm, -1, normed);
-    const at::Tensor chunkLogits = project(normed, weights.unembedding).to(at::kFloat);
+    const at::Tensor chunkLogits = logitsOf(model, normed);
     step.tap(Site::Logits, -1, chunkLogits);
     logits.push_back(input.allLogits ? chunkLogits : chunkLogits.narrow(0, chunkLogits.size(0) - 1, 1));
     cache.advance(step.n);
@@ -299,9 +287,7 @@ Result<at::Tensor> Forward::run(const ForwardInput& input, KvCache& cache)
 
 at::Tensor unembed(const Model& model, const at::Tensor& stream)
 {
-    const at::Tensor normed =
-        rmsNorm(stream.to(at::kFloat).contiguous(), model.weights().finalNorm, model.config().normEpsilon);
-    return project(normed, model.weights().unembedding).to(at::kFloat);
+    return logitsOf(model, normalise(stream.to(at::kFloat).contiguous(), model.weights().finalNorm, model.config()));
 }
 
 } // namespace ls

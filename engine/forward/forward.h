@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/forward/plan.h"
+#include "engine/forward/rotary_angles.h"
 #include "engine/model/kv_cache.h"
 
 #include <functional>
@@ -39,13 +40,14 @@ private:
     struct Step; // one chunk of positions on its way through the blocks
     Status runChunk(const ForwardInput& input, std::span<const std::int32_t> ids, KvCache& cache, bool checkBlocks,
                     std::vector<at::Tensor>& logits);
+    /// One block from stream to stream: the place where a fused implementation of a whole block steps in.
+    void runBlock(Step& step, int layer, KvCache& cache);
     at::Tensor attentionBranch(Step& step, int layer, KvCache& cache);
     at::Tensor mlpBranch(Step& step, int layer);
     void edit(const std::vector<SiteEdit>& edits, at::Tensor& value, const Step& step) const;
-    void growRotaryTables(int length);
 
     PlanPtr m_plan;
-    at::Tensor m_cosines, m_sines; // [positions, rotated / 2] float32
+    RotaryAngles m_angles;
 };
 
 /// Final norm and unembedding of any stream vectors [n, d] -> float32 logits [n, vocab].

@@ -67,6 +67,7 @@ Result<Prompt> preparePrompt(const Model& model, const PromptSpec& spec, int roo
         prompt.ids = spec.ids;
         prompt.rendered = tokenizer.decode(spec.ids);
     } else if (spec.messages.is_array() && !spec.messages.empty()) {
+        LS_CHECK(model.needsText());
         LS_TRY(prompt.rendered, renderMessages(model, spec.messages));
         prompt.ids = tokenizer.encode(prompt.rendered);
         const int bos = model.config().bosId; // a template that writes BOS itself, and a post-processor that adds it
@@ -74,6 +75,8 @@ Result<Prompt> preparePrompt(const Model& model, const PromptSpec& spec, int roo
             prompt.ids.erase(prompt.ids.begin());
         prompt.templateTokens = countTemplateTokens(tokenizer, prompt, spec.messages);
     } else {
+        if (!spec.text.empty())
+            LS_CHECK(model.needsText());
         prompt.rendered = spec.text;
         if (!spec.text.empty())
             prompt.ids = tokenizer.encode(spec.text);

@@ -1,5 +1,7 @@
 #include "engine/model/hook_site.h"
 
+#include "engine/model/config.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,6 +77,13 @@ const SiteName* findSite(std::string_view part, bool inBlock)
     return found == kSites.end() ? nullptr : &*found;
 }
 
+std::string_view siteName(Site wanted)
+{
+    const auto found =
+        std::find_if(kSites.begin(), kSites.end(), [&](const SiteName& site) { return site.site == wanted; });
+    return found->name;
+}
+
 /// '*' matches any run of characters. Linear in the lengths: after a mismatch only the last star is tried again.
 bool globMatches(std::string_view pattern, std::string_view text)
 {
@@ -128,8 +137,24 @@ Result<HookPoint> parseHookName(std::string_view name)
     return unknownName(name, part.empty() ? part : part.substr(1), true);
 }
 
-Result<std::vector<HookPoint>> expandTaps(const std::vector<std::string>& patterns, int blockCount)
+Status checkSite(const ModelConfig& config, Site site)
 {
+    const auto absent = [&](const char* reason) {
+        return Error{Errc::HookUnavailable,
+                     fmt::format("Models of the family {} have no {}: {}.", config.family, siteName(site), reason),
+                     "Choose another site.",
+                     {}};
+    };
+    if (site == Site::ResidMid && config.parallelResidual)
+        return absent("both branches read the stream that enters the block");
+    if ((site == Site::MlpPre || site == Site::MlpAct) && config.expertCount > 0)
+        return absent("every token runs through other experts");
+    return success();
+}
+
+Result<std::vector<HookPoint>> expandTaps(const std::vector<std::string>& patterns, const ModelConfig& config)
+{
+    const int blockCount = config.blockCount;
     std::vector<HookPoint> all;
     for (const SiteName& site : kSites)
         if (!site.inBlock && site.site == Site::Embed)
@@ -150,6 +175,7 @@ Result<std::vector<HookPoint>> expandTaps(const std::vector<std::string>& patter
                              fmt::format("\"{}\" names block {}.", pattern, point.layer),
                              fmt::format("The model has blocks 0 to {}.", blockCount - 1),
                              {}};
+            LS_CHECK(checkSite(config, point.site));
             chosen.insert(point);
             continue;
         }
@@ -157,8 +183,10 @@ Result<std::vector<HookPoint>> expandTaps(const std::vector<std::string>& patter
         for (const HookPoint point : all) {
             if (!globMatches(pattern, hookName(point)))
                 continue;
-            chosen.insert(point);
             any = true;
+            if (!checkSite(config, point.site))
+                continue;
+            chosen.insert(point);
         }
         if (!any)
             return unknownName(pattern, pattern.substr(pattern.rfind('*') + 1), pattern.starts_with("blocks."));

@@ -10,6 +10,8 @@
 /// Where a value can be read or changed. Shapes as exported, [position, ...] float32.
 namespace ls {
 
+struct ModelConfig;
+
 enum class Site : std::uint8_t {
     Embed,       ///< [pos, d] as it enters block 0, after the family's scaling
     ResidPre,    ///< [pos, d]
@@ -43,7 +45,10 @@ std::string hookName(HookPoint point);
 /// Canonical names and the aliases of TransformerLens ("blocks.7.hook_resid_mid", "blocks.7.attn.hook_pattern",
 /// "hook_embed") and nnterp ("layers_output.7"). Error: HookUnavailable with the nearest known name as hint.
 Result<HookPoint> parseHookName(std::string_view name);
-/// "blocks.*.resid_post,logits" with globs, expanded for a model of blockCount blocks, in canonical order.
-Result<std::vector<HookPoint>> expandTaps(const std::vector<std::string>& patterns, int blockCount);
+/// HookUnavailable with the reason where models of this kind have no such place.
+Status checkSite(const ModelConfig& config, Site site);
+/// "blocks.*.resid_post,logits" with globs, expanded for a model, in canonical order. A glob leaves out what the model
+/// does not have; a name that asks for it is an error.
+Result<std::vector<HookPoint>> expandTaps(const std::vector<std::string>& patterns, const ModelConfig& config);
 
 } // namespace ls

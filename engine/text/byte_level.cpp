@@ -1,31 +1,27 @@
 #include "engine/text/byte_level.h"
 
-#include <unordered_map>
+#include "engine/text/unicode.h"
+
+#include <array>
 
 namespace ls {
 
 namespace {
 
-void appendUtf8(std::string& out, char32_t c)
-{
-    if (c < 0x80) {
-        out += char(c);
-    } else { // the alphabet ends at U+0143
-        out += char(0xC0 | (c >> 6));
-        out += char(0x80 | (c & 63));
-    }
-}
+constexpr char32_t kAlphabetEnd = 256 + 68; // 68 bytes are not printable
 
 struct Alphabet {
     std::array<std::string, 256> ofByte;
-    std::unordered_map<std::string, char> byteOf;
+    std::array<int, kAlphabetEnd> byteOf; // -1 = not in the alphabet
     Alphabet()
     {
+        byteOf.fill(-1);
         char32_t next = 256;
         for (int b = 0; b < 256; ++b) {
             const bool printable = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-            appendUtf8(ofByte[std::size_t(b)], printable ? char32_t(b) : next++);
-            byteOf.emplace(ofByte[std::size_t(b)], char(b));
+            const char32_t c = printable ? char32_t(b) : next++;
+            appendCharacter(ofByte[std::size_t(b)], c);
+            byteOf[c] = b;
         }
     }
 };
@@ -68,32 +64,37 @@ Scan scan(std::string_view bytes)
 
 } // namespace
 
+void appendAlphabet(std::string_view bytes, std::string& out)
+{
+    const Alphabet& table = alphabet();
+    for (const char b : bytes)
+        out += table.ofByte[static_cast<unsigned char>(b)];
+}
+
 std::string bytesToAlphabet(std::string_view bytes)
 {
     std::string out;
-    for (const char b : bytes)
-        out += alphabet().ofByte[static_cast<unsigned char>(b)];
+    appendAlphabet(bytes, out);
     return out;
 }
 
-std::string alphabetToBytes(std::string_view text)
+std::string alphabetToBytes(std::string_view token)
 {
+    const Alphabet& table = alphabet();
     std::string out;
-    while (!text.empty()) {
-        const std::size_t length = scan(text).length;
-        const std::string character(text.substr(0, length));
-        const auto found = alphabet().byteOf.find(character);
-        if (found != alphabet().byteOf.end())
-            out += found->second;
-        else
-            out += character;
-        text.remove_prefix(length);
+    for (std::size_t at = 0; at < token.size();) {
+        const char32_t c = nextCharacter(token, at);
+        if (c >= kAlphabetEnd || table.byteOf[c] < 0)
+            return std::string(token);
+        out += char(table.byteOf[c]);
     }
     return out;
 }
 
 std::string repairUtf8(std::string_view bytes)
 {
+    if (isValidUtf8(bytes))
+        return std::string(bytes);
     std::string out;
     while (!bytes.empty()) {
         const Scan next = scan(bytes);
@@ -101,6 +102,17 @@ std::string repairUtf8(std::string_view bytes)
         bytes.remove_prefix(next.length);
     }
     return out;
+}
+
+bool isValidUtf8(std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const Scan next = scan(bytes);
+        if (next.kind != Scan::Whole)
+            return false;
+        bytes.remove_prefix(next.length);
+    }
+    return true;
 }
 
 std::size_t completePrefix(std::string_view bytes)

@@ -25,6 +25,22 @@ void rmsNorm(const float* x, const float* weight, float* y, std::int64_t rows, s
     }
 }
 
+void layerNorm(const float* x, const float* weight, const float* bias, float* y, std::int64_t rows, std::int64_t cols,
+               float epsilon)
+{
+    for (std::int64_t r = 0; r < rows; ++r, x += cols, y += cols) {
+        double sum = 0, squares = 0;
+        for (std::int64_t c = 0; c < cols; ++c)
+            sum += x[c];
+        const double mean = sum / double(cols);
+        for (std::int64_t c = 0; c < cols; ++c)
+            squares += (x[c] - mean) * (x[c] - mean);
+        const double scale = 1.0 / std::sqrt(squares / double(cols) + epsilon);
+        for (std::int64_t c = 0; c < cols; ++c)
+            y[c] = float((x[c] - mean) * scale) * weight[c] + (bias ? bias[c] : 0.0f);
+    }
+}
+
 void rotate(float* x, const float* cosines, const float* sines, std::int64_t rows, int heads, int headWidth, int width)
 {
     const int half = width / 2;

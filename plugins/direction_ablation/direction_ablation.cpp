@@ -44,7 +44,7 @@ private:
     std::vector<Edits> m_sites;
 };
 
-Result<std::vector<Edits>> readSites(const nlohmann::json& json)
+Result<std::vector<Edits>> readSites(const nlohmann::json& json, const Model& model)
 {
     std::vector<Edits> out;
     const auto unknown = [](const nlohmann::json& item) {
@@ -59,6 +59,8 @@ Result<std::vector<Edits>> readSites(const nlohmann::json& json)
         const Edits edits = item.is_string() ? editsAt(item.get<std::string>()) : nullptr;
         if (!edits)
             return unknown(item);
+        if (edits == &BlockPlan::residMidEdits)
+            LS_CHECK(checkSite(model.config(), Site::ResidMid));
         out.push_back(edits);
     }
     return out;
@@ -69,7 +71,7 @@ Result<std::vector<Edits>> readSites(const nlohmann::json& json)
 Result<InterventionPtr> createDirectionAblation(const nlohmann::json& params, const std::shared_ptr<const Model>& model)
 {
     LS_TRY(const Parameters checked, Parameters::check("direction_ablation", params, *model));
-    LS_TRY(auto sites, readSites(checked.value("sites")));
+    LS_TRY(auto sites, readSites(checked.value("sites"), *model));
     LS_TRY(const auto directions, directionsFor(checked.text("vector"), checked.layers("layers"), *model));
     std::map<int, at::Tensor> units;
     for (const auto& [layer, direction] : directions) {

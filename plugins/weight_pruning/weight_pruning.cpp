@@ -4,6 +4,7 @@
 
 #include <ATen/ops/abs.h>
 #include <ATen/ops/argsort.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/index_fill.h>
 
 #include <cmath>
@@ -14,9 +15,16 @@ namespace {
 
 enum class Target { Mlp, Attention, Heads };
 
-/// A copy whose floor(fraction * count) smallest magnitudes are zero; of equal magnitudes the first go first.
+/// A copy whose floor(fraction * count) smallest magnitudes are zero; of equal magnitudes the first go first. Every
+/// expert of a mixture is a matrix of its own.
 at::Tensor pruned(const at::Tensor& weight, double fraction)
 {
+    if (weight.dim() == 3) {
+        at::Tensor copy = at::empty_like(weight);
+        for (std::int64_t expert = 0; expert < weight.size(0); ++expert)
+            copy.select(0, expert).copy_(pruned(weight.select(0, expert), fraction));
+        return copy;
+    }
     const auto count = std::int64_t(std::floor(fraction * double(weight.numel())));
     const at::Tensor order = at::argsort(weight.flatten().abs(), true, 0, false);
     at::Tensor copy = weight.flatten().clone();
@@ -50,7 +58,8 @@ public:
             const auto prune = [&](at::Tensor& weight) { weight = pruned(weight, m_fraction); };
             switch (m_target) {
             case Target::Mlp:
-                prune(own.wGate);
+                if (own.wGate.defined()) // plain MLPs have none
+                    prune(own.wGate);
                 prune(own.wUp);
                 prune(own.wDown);
                 break;

@@ -19,6 +19,9 @@ private Q_SLOTS:
     void everyChangedByte_isReadOrRefused();
     void missingFile_isReported_data();
     void missingFile_isReported();
+    void splitModel_isOneFile();
+    void badSplit_isRefused_data();
+    void badSplit_isRefused();
     void realModel_isRead();
 
 private:
@@ -59,6 +62,19 @@ Bytes file(const std::vector<Tensor>& tensors, std::uint32_t alignment = 32)
     out.padTo(32);
     for (int i = 0; i < 16; ++i)
         out.number(float(i));
+    return out;
+}
+
+/// Part `number` of `count` with one tensor of two values.
+Bytes part(int number, int count, const std::string& tensor)
+{
+    Bytes out;
+    out.raw("GGUF").number(std::uint32_t(3)).number(std::uint64_t(1)).number(std::uint64_t(3));
+    out.text("split.no").number(std::uint32_t(2)).number(std::uint16_t(number));
+    out.text("split.count").number(std::uint32_t(2)).number(std::uint16_t(count));
+    out.text("name").number(kText).text("part " + std::to_string(number));
+    out.text(tensor).number(1u).number(std::uint64_t(2)).number(kF32).number(std::uint64_t(0));
+    out.padTo(32).number(float(number)).number(1.0f);
     return out;
 }
 
@@ -188,6 +204,55 @@ void TestGguf::missingFile_isReported()
     QVERIFY(!opened.ok());
     QCOMPARE(opened.error().code, Errc::FileNotFound);
     QVERIFY(!opened.error().hint.empty());
+}
+
+void TestGguf::splitModel_isOneFile()
+{
+    const auto name = [&](int number) {
+        return m_folder.filePath(QStringLiteral("m-0000%1-of-00003.gguf").arg(number)).toStdString();
+    };
+    for (int i = 0; i < 3; ++i)
+        test::writeFile(name(i + 1), part(i, 3, "t" + std::to_string(i)).all());
+    for (int asked = 1; asked <= 3; ++asked) { // any part opens all
+        const auto opened = GgufFile::open(name(asked));
+        QVERIFY2(opened.ok(), opened.ok() ? "" : opened.error().message.c_str());
+        QCOMPARE(opened.value()->path(), name(1));
+        QCOMPARE(opened.value()->text("name").value(), std::string("part 0"));
+        QCOMPARE(opened.value()->tensors().size(), std::size_t(3));
+        std::vector<float> values(2);
+        QVERIFY(dequantise("F32", opened.value()->tensor("t2")->bytes, values).ok());
+        QCOMPARE(values, (std::vector<float>{2, 1}));
+    }
+}
+
+void TestGguf::badSplit_isRefused_data()
+{
+    QTest::addColumn<QByteArray>("second"); // null: missing
+    QTest::addColumn<int>("code");
+    const auto bytes = [](const Bytes& part) { return QByteArray::fromStdString(part.all()); };
+    QTest::newRow("missing part") << QByteArray() << int(Errc::FileNotFound);
+    QTest::newRow("the same part twice") << bytes(part(0, 2, "t1")) << int(Errc::FileFormat);
+    QTest::newRow("a part of another split") << bytes(part(1, 3, "t1")) << int(Errc::FileFormat);
+    QTest::newRow("the same tensor") << bytes(part(1, 2, "t0")) << int(Errc::FileFormat);
+    QTest::newRow("no part at all") << bytes(file({{"a"}})) << int(Errc::FileFormat);
+    QTest::newRow("no GGUF") << QByteArray("text") << int(Errc::FileFormat);
+}
+
+void TestGguf::badSplit_isRefused()
+{
+    QFETCH(QByteArray, second);
+    QFETCH(int, code);
+    QTemporaryDir folder;
+    const auto name = [&](int number) {
+        return folder.filePath(QStringLiteral("m-0000%1-of-00002.gguf").arg(number)).toStdString();
+    };
+    test::writeFile(name(1), part(0, 2, "t0").all());
+    if (!second.isNull())
+        test::writeFile(name(2), second.toStdString());
+    const auto opened = GgufFile::open(name(1));
+    QVERIFY(!opened.ok());
+    QCOMPARE(int(opened.error().code), code);
+    QVERIFY(!opened.error().message.empty() && !opened.error().hint.empty());
 }
 
 void TestGguf::realModel_isRead()

@@ -1,9 +1,22 @@
+#include "engine/model/config.h"
 #include "engine/model/hook_site.h"
 #include "engine/model/kv_cache.h"
 
 #include <QtTest>
 
 using namespace ls;
+
+namespace {
+
+ModelConfig blocks(int count)
+{
+    ModelConfig config;
+    config.family = "test";
+    config.blockCount = count;
+    return config;
+}
+
+} // namespace
 
 /// One name, one place: canonical names, aliases, globs.
 class TestHookSite : public QObject {
@@ -14,6 +27,7 @@ private Q_SLOTS:
     void name_survivesARoundTrip();
     void globs_expandInTheOrderOfThePass_data();
     void globs_expandInTheOrderOfThePass();
+    void absentSites_areLeftOutByGlobsAndRefusedByName();
     void emptyLayer_hasNoKeys();
 };
 
@@ -52,7 +66,7 @@ void TestHookSite::name_meansOnePlace()
 
 void TestHookSite::name_survivesARoundTrip()
 {
-    const auto all = expandTaps({"*"}, 3).value();
+    const auto all = expandTaps({"*"}, blocks(3)).value();
     QCOMPARE(int(all.size()), 3 + 3 * 15);
     for (const HookPoint point : all)
         QCOMPARE(parseHookName(hookName(point)).value(), point);
@@ -82,11 +96,23 @@ void TestHookSite::globs_expandInTheOrderOfThePass()
     std::vector<std::string> list;
     for (const QString& pattern : patterns)
         list.push_back(pattern.toStdString());
-    const auto points = expandTaps(list, 2);
+    const auto points = expandTaps(list, blocks(2));
     QStringList names;
     for (const HookPoint point : points ? points.value() : std::vector<HookPoint>())
         names << QString::fromStdString(hookName(point));
     QCOMPARE(points ? names.join(QLatin1Char(' ')) : QStringLiteral("-"), expected);
+}
+
+void TestHookSite::absentSites_areLeftOutByGlobsAndRefusedByName()
+{
+    ModelConfig parallel = blocks(1), mixture = blocks(1);
+    parallel.parallelResidual = true;
+    mixture.expertCount = 4;
+    QCOMPARE(int(expandTaps({"*"}, parallel).value().size()), 3 + 14);
+    QCOMPARE(int(expandTaps({"*"}, mixture).value().size()), 3 + 13);
+    QCOMPARE(expandTaps({"blocks.0.resid_mid"}, parallel).error().code, Errc::HookUnavailable);
+    QCOMPARE(expandTaps({"blocks.0.mlp.act"}, mixture).error().code, Errc::HookUnavailable);
+    QVERIFY(expandTaps({"blocks.0.resid_mid"}, mixture).ok());
 }
 
 void TestHookSite::emptyLayer_hasNoKeys()

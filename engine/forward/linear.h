@@ -1,0 +1,15 @@
+#pragma once
+
+#include "engine/model/config.h"
+#include "engine/model/weights.h"
+
+namespace ls {
+
+/// x W^T (+ bias) of x [n, in] and W [out, in] -> [n, out]. One row: float32 by our own kernel whatever W is; several:
+/// in W's dtype. bias: float32 [out] or undefined.
+at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
+
+/// Normalised rows of x (float32, contiguous), each of the norm's width; x itself where the norm is undefined.
+at::Tensor normalise(const at::Tensor& x, const Norm& norm, const ModelConfig& config);
+
+} // namespace ls

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "engine/model/family.h"
+#include "engine/model/weights.h"
+
+#include <vector>
+
+namespace ls {
+
+/// Rows of one stored tensor on their way into the weights.
+struct TensorSpec {
+    const StoredTensor* source = nullptr;
+    Layout layout = Layout::Same;
+    bool transposed = false;   ///< stored [in, out]
+    bool keepFloat32 = false;  ///< norms, biases, sinks, router, learned positions
+    bool elementwise = false;  ///< vectors and stacks of vectors: every value is a row
+    bool addOne = false;       ///< norm weights stored minus one
+    int headWidth = 0;         ///< for RotaryPairs and PerHead
+    std::int64_t firstRow = 0; ///< where an expert of a stack begins
+    struct Target {
+        at::Tensor* tensor = nullptr;
+        std::vector<std::int64_t> shape;
+    };
+    std::vector<Target> targets; ///< one, or the parts of a fused matrix
+
+    std::int64_t width() const { return elementwise ? 1 : targets[0].shape.back(); }
+    std::int64_t rowsOf(const Target& target) const;
+};
+
+/// Everything the family's description asks for, with shapes checked against the file and weights.blocks resized.
+/// Errors: TensorMissing, TensorShape; NotSupported when the file has tensors that nothing would use.
+Result<std::vector<TensorSpec>> listTensors(const Family& family, const ModelFile& file, const ModelConfig& config,
+                                            Weights& weights);
+
+/// Allocates the targets where needed and reads the rows, in parallel. Errors: TensorType, ModelTooLarge.
+Status readTensor(const TensorSpec& spec, at::ScalarType dtype);
+
+} // namespace ls
