@@ -43,7 +43,7 @@ Result<std::shared_ptr<const ReferenceStatistics>> ReferenceStatistics::of(const
 
     constexpr std::size_t kTokens = 384; // one piece of a pass, so that every block is tapped once
     LS_CHECK(model->needsText());
-    std::vector<std::int32_t> ids = model->tokenizer().encode(referenceText());
+    LS_TRY(std::vector<std::int32_t> ids, model->tokenizer().tokenize(referenceText()));
     ids.resize(std::min({ids.size(), kTokens, std::size_t(model->info().contextLength)}));
     const ModelConfig& config = model->config();
     KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model->dtype());

@@ -79,7 +79,7 @@ Result<nlohmann::json> runPerplexity(const ExperimentContext& context)
     LS_TRY(const std::int64_t asked, integerParam(context.params, "context", 0, 0, limit));
     LS_TRY(const std::int64_t stride, integerParam(context.params, "stride", 0, 0, limit));
     LS_TRY(const std::int64_t most, integerParam(context.params, "max_tokens", 0, 0, kAny));
-    std::vector<std::int32_t> ids = tokenizer.encode(text);
+    LS_TRY(std::vector<std::int32_t> ids, tokenizer.tokenize(text));
     const bool bos = tokenizer.addsBos();
     if (bos && !ids.empty() && ids.front() == tokenizer.bosId())
         ids.erase(ids.begin()); // every window gets its own

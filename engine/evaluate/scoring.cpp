@@ -121,9 +121,11 @@ Result<std::vector<Question>> questionsOf(const ExperimentContext& context)
             return wrong(where + " needs \"prompt\", \"choices\" and \"answer\".");
         LS_TRY(const std::string prompt, textParam(item, "prompt"));
         LS_TRY(const auto choices, textsParam(item, "choices"));
-        Question question{tokenizer.encode(prompt), {}, item["answer"].get<int>()};
-        for (const std::string& choice : choices)
-            question.choices.push_back(tokenizer.encode(choice, false));
+        Question question{{}, {}, item["answer"].get<int>()};
+        LS_TRY(question.prompt, tokenizer.tokenize(prompt));
+        for (const std::string& choice : choices) {
+            LS_TRY(question.choices.emplace_back(), tokenizer.tokenize(choice, false));
+        }
         const bool empty = std::any_of(question.choices.begin(), question.choices.end(),
                                        [](const auto& choice) { return choice.empty(); });
         if (question.choices.size() < 2 || empty || question.answer < 0 ||

@@ -106,7 +106,7 @@ Status costDistance(const ExperimentContext& context, const std::vector<CostLane
 {
     LS_TRY(const std::string text, textParam(context.params, "text"));
     LS_CHECK(context.model->needsText());
-    std::vector<std::int32_t> ids = context.model->tokenizer().encode(text);
+    LS_TRY(std::vector<std::int32_t> ids, context.model->tokenizer().tokenize(text));
     ids.resize(std::min(ids.size(), std::size_t(context.model->info().contextLength)));
     if (ids.empty())
         return Error{Errc::DataTooFew, "The text is empty.", "Give a longer text.", {}};

@@ -49,7 +49,7 @@ Result<ContextFragment> tokenise(const Tokenizer& tokenizer, const nlohmann::jso
     LS_TRY(const std::vector<WordSpan> words, wordsOf(params, text, paragraph));
     ContextFragment fragment;
     // Special tokens in the text are text here; BOS comes before it where the model expects one.
-    std::vector<std::int32_t> ids = tokenizer.encode(text, false);
+    LS_TRY(std::vector<std::int32_t> ids, tokenizer.tokenize(text, false));
     std::vector<std::size_t> bounds{0};
     for (const std::int32_t id : ids)
         bounds.push_back(std::min(text.size(), bounds.back() + tokenizer.bytes(id).size()));

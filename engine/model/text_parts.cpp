@@ -1,6 +1,7 @@
 #include "engine/model/text_parts.h"
 
 #include "engine/text/chat_template.h"
+#include "engine/text/decoder.h"
 #include "engine/text/tokenizer.h"
 
 #include <fmt/format.h>
@@ -19,7 +20,10 @@ public:
         : m_vocabSize(vocabSize)
     {
     }
-    std::vector<std::int32_t> encode(std::string_view, bool) const override { return {}; }
+    Result<std::vector<std::int32_t>> tokenize(std::string_view, bool) const override
+    {
+        return std::vector<std::int32_t>();
+    }
     std::string decode(std::span<const std::int32_t>) const override { return {}; }
     std::string bytes(std::int32_t) const override { return {}; }
     bool isSpecial(std::int32_t) const override { return false; }
@@ -29,6 +33,11 @@ public:
     bool addsBos() const override { return false; }
     std::int32_t find(std::string_view) const override { return -1; }
     std::string fingerprint() const override { return {}; }
+    std::vector<DecodeMemory> startDecoding() const override { return {}; }
+    std::string decodeNext(std::span<const std::int32_t>, std::vector<DecodeMemory>&, bool) const override
+    {
+        return {};
+    }
 
 private:
     int m_vocabSize;
@@ -48,10 +57,10 @@ Result<std::unique_ptr<Tokenizer>> tokenizerOf(const ModelFile& file)
             return noVocabulary(file.path());
         return Tokenizer::fromGguf(*file.gguf());
     }
-    LS_TRY(const auto json, file.folder()->text("tokenizer.json"));
-    if (!json)
+    auto tokenizer = Tokenizer::open(file.path());
+    if (!tokenizer && tokenizer.error().code == Errc::TokenizerMissing)
         return noVocabulary(file.path());
-    return Tokenizer::fromJson(*json);
+    return tokenizer;
 }
 
 void addStop(ModelConfig& config, std::int64_t id)
@@ -101,6 +110,8 @@ Status readSpecialIds(const ModelFile& file, const Tokenizer& tokenizer, ModelCo
     }
     if (const auto end = tokenizer.find("<|endoftext|>"); end >= 0)
         addStop(config, end);
+    if (config.stopIds.empty())
+        addStop(config, config.eosId);
     return success();
 }
 
@@ -131,11 +142,6 @@ Result<TextParts> readTextParts(const ModelFile& file, ModelConfig& config)
 {
     TextParts parts;
     auto tokenizer = tokenizerOf(file);
-    if (tokenizer && tokenizer.value()->vocabSize() > config.vocabSize)
-        return Error{
-            Errc::FileFormat,
-            fmt::format("The tokenizer has {} tokens, the model {}.", tokenizer.value()->vocabSize(), config.vocabSize),
-            "Tokenizer and weights do not belong together. Fetch the model again.", file.path()};
     if (tokenizer)
         parts.tokenizer = std::move(tokenizer).value();
     else
