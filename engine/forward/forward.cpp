@@ -250,6 +250,15 @@ Result<at::Tensor> Forward::run(const ForwardInput& input, KvCache& cache)
     const int limit = m_plan->model().info().contextLength;
     if (input.ids.empty())
         return Error{Errc::PromptEmpty, "There is nothing to run.", "Write a prompt.", {}};
+    // a tokenizer may know more tokens than the model (Gemma 3's image token)
+    const int vocab = m_plan->model().config().vocabSize;
+    const auto unknown =
+        std::find_if(input.ids.begin(), input.ids.end(), [&](std::int32_t id) { return id < 0 || id >= vocab; });
+    if (unknown != input.ids.end())
+        return Error{Errc::InvalidParameter,
+                     fmt::format("The token id {} does not exist.", *unknown),
+                     fmt::format("Ids of this model go from 0 to {}.", vocab - 1),
+                     {}};
     if (before + std::int64_t(input.ids.size()) > limit)
         return Error{Errc::ContextTooLarge,
                      fmt::format("{} tokens do not fit into the context of {}.", before + input.ids.size(), limit),

@@ -32,8 +32,8 @@ class Forward {
 public:
     explicit Forward(PlanPtr plan);
     const ForwardPlan& plan() const { return *m_plan; }
-    /// Logits float32 [1 or ids, vocab]; the cache is longer by ids. On error (Cancelled, NanStream, ContextTooLarge)
-    /// the cache is as before.
+    /// Logits float32 [1 or ids, vocab]; the cache is longer by ids. On error (Cancelled, NanStream, PromptEmpty,
+    /// ContextTooLarge, InvalidParameter) the cache is as before.
     Result<at::Tensor> run(const ForwardInput& input, KvCache& cache);
 
 private:

@@ -1,3 +1,4 @@
+#include "engine/formats/utf8.h"
 #include "engine/model/family.h"
 #include "engine/model/model.h"
 #include "engine/model/model_file.h"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <sstream>
 
 namespace ls {
 
@@ -53,6 +55,26 @@ std::string modelName(const ModelFile& file, const std::string& storedType)
     return name;
 }
 
+/// The licence as the file says; of a folder what stands between the first two "---" of its README.
+std::string licenseOf(const ModelFile& file)
+{
+    if (file.gguf()) {
+        const auto license = file.gguf()->text("general.license");
+        return license ? utf8::repaired(license.value()) : std::string();
+    }
+    const auto readme = file.folder()->text("README.md");
+    if (!readme || !readme.value() || !readme.value()->starts_with("---\n"))
+        return {};
+    constexpr std::string_view kKey = "license:";
+    std::istringstream lines(readme.value()->substr(4, 1 << 16));
+    for (std::string line; std::getline(lines, line) && line != "---";)
+        if (line.starts_with(kKey)) {
+            const auto begin = line.find_first_not_of(' ', kKey.size());
+            return begin == std::string::npos ? std::string() : utf8::repaired(line.substr(begin, 100));
+        }
+    return {};
+}
+
 ModelInfo makeInfo(const ModelFile& file, const ModelConfig& c, const LoadOptions& options)
 {
     ModelInfo info;
@@ -62,9 +84,7 @@ ModelInfo makeInfo(const ModelFile& file, const ModelConfig& c, const LoadOption
     info.name = modelName(file, info.storedType);
     info.dtype = options.dtype;
     info.device = "cpu";
-    if (file.gguf())
-        if (auto license = file.gguf()->text("general.license"); license.ok())
-            info.license = license.value();
+    info.license = licenseOf(file);
     info.fingerprint = file.fingerprint();
     info.blockCount = c.blockCount;
     info.width = c.width;

@@ -103,6 +103,8 @@ Status readGgufScaling(const ConfigReader& reader, const ModelConfig& config, in
     LS_TRY(s.kind, reader.text(key("scaling.type"), "none"));
     s.originalContext = config.trainedContext;
     LS_TRY(s.originalContext, reader.number(key("scaling.original_context_length"), 2, kLargest, s.originalContext));
+    if (reader.has(key("scale_linear"))) // files of 2023
+        return unknownKind("rope.scale_linear");
     if (reader.file().tensor("rope_factors_short.weight") || reader.file().tensor("rope_factors_long.weight"))
         s.kind = "longrope"; // converters of phi3 do not always name it
     if (s.kind == "none" && reader.file().tensor("rope_freqs.weight"))

@@ -117,7 +117,13 @@ void store(const TensorSpec& spec, Place place, std::int64_t column, std::span<c
 Status readRows(const TensorSpec& spec, const StoredRows& rows, std::int64_t begin, std::int64_t end)
 {
     std::vector<float> row(std::size_t(rows.width));
+    std::size_t unreleased = std::size_t(begin) * rows.bytes; // the embedding alone can be a sixth of a model
+    constexpr std::size_t kRelease = 4 << 20;
     for (std::int64_t r = begin; r < end; ++r) {
+        if (const std::size_t here = std::size_t(r) * rows.bytes; here - unreleased >= kRelease) {
+            releasePages(spec.source->bytes.subspan(unreleased, here - unreleased));
+            unreleased = here;
+        }
         LS_CHECK(decodeRow(*spec.source, rows, r, row));
         if (spec.addOne)
             std::for_each(row.begin(), row.end(), [](float& value) { value += 1.0f; });

@@ -1,5 +1,6 @@
 #include "tests/support/golden.h"
 
+#include "engine/generate/prompt.h"
 #include "engine/model/family.h"
 #include "engine/model/rotary.h"
 #include "engine/text/tokenizer.h"
@@ -304,6 +305,16 @@ void TestModelFiles::modelWithoutVocabulary_runsIds()
         QVERIFY(!model.value()->needsText().error().hint.empty());
         QVERIFY(model.value()->tokenizer().encode("text").empty());
         QVERIFY(!model.value()->info().hasChatTemplate);
+        PromptSpec spec;
+        spec.text = "text";
+        QCOMPARE(preparePrompt(*model.value(), spec, 4).error().code, Errc::TokenizerMissing);
+        spec.ids = {5, 6, 7};
+        const auto prompt = preparePrompt(*model.value(), spec, 4);
+        QVERIFY(prompt.ok());
+        KvCache cache = newCache(*model.value());
+        QVERIFY(Forward(plan(model.value(), {})).run({prompt.value().ids, 3}, cache).ok());
+        for (const std::int32_t id : {-1, 512}) // a tokenizer may know more tokens than the model
+            QCOMPARE(Forward(plan(model.value(), {})).run({{&id, 1}, 1}, cache).error().code, Errc::InvalidParameter);
     }
 }
 
@@ -329,6 +340,9 @@ void TestModelFiles::pathsInsideAFolder_openTheFolder()
         QCOMPARE(model.value()->info().fingerprint, folder.value()->info().fingerprint);
         QCOMPARE(model.value()->info().storedType, std::string("BF16"));
     }
+    QCOMPARE(folder.value()->info().license, std::string());
+    writeFile((m_path / "README.md").string(), "---\nlanguage: en\nlicense: apache-2.0\n---\nlicense: none\n");
+    QCOMPARE(open().value()->info().license, std::string("apache-2.0"));
     m_config["rms_norm_eps"] = 1e-5;
     writeConfig(m_config);
     QVERIFY(open().value()->info().fingerprint != folder.value()->info().fingerprint);

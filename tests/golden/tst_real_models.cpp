@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fstream>
+#include <malloc.h>
+
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -57,6 +60,8 @@ class TestRealModels : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void initTestCase();
+    void opening_takesOneCopyOfTheWeights_data();
+    void opening_takesOneCopyOfTheWeights();
     void taps_equalTheReference_data();
     void taps_equalTheReference();
     void branches_addUpToTheStream_data();
@@ -76,6 +81,46 @@ void TestRealModels::initTestCase()
 {
     QVERIFY2(!smolLmPath().empty(), kSmolLmMissing);
     registerMethods(MethodRegistry::instance());
+}
+
+void TestRealModels::opening_takesOneCopyOfTheWeights_data()
+{
+    QTest::addColumn<QString>("model");
+    QTest::addColumn<QString>("dtype");
+    for (const auto& [name, real] : m_models)
+        for (const char* dtype : {"float32", "bfloat16"})
+            QTest::newRow((name + " " + dtype).c_str()) << QString::fromStdString(name) << QString::fromUtf8(dtype);
+}
+
+/// Peak resident memory while opening, less what was there before: the tensors in the run dtype and 5 %.
+void TestRealModels::opening_takesOneCopyOfTheWeights()
+{
+    QFETCH(QString, model);
+    QFETCH(QString, dtype);
+    const RealModel& real = m_models.at(model.toStdString());
+    if (real.path.empty())
+        QSKIP(real.missing.c_str());
+    const auto kilobytes = [](const char* field) {
+        std::ifstream status("/proc/self/status");
+        for (std::string line; std::getline(status, line);)
+            if (line.starts_with(field))
+                return std::stoll(line.substr(line.find(':') + 1));
+        return 0ll;
+    };
+    malloc_trim(0);                                // memory of the row before, which the allocator keeps
+    std::ofstream("/proc/self/clear_refs") << "5"; // the peak starts again
+    const auto before = kilobytes("VmRSS");
+    if (kilobytes("VmHWM") > before + 4096)
+        QSKIP("This kernel does not let a process reset its peak memory.");
+    LoadOptions options;
+    options.contextLength = 512;
+    options.dtype = dtype.toStdString();
+    const auto opened = Model::open(real.path, options);
+    QVERIFY2(opened.ok(), opened.ok() ? "" : opened.error().message.c_str());
+    const double peak = 1024.0 * double(kilobytes("VmHWM") - before);
+    const double weights = double(opened.value()->info().weightBytes);
+    qInfo("peak %.1f MB for %.1f MB of tensors: %+.1f %%", peak / 1e6, weights / 1e6, 100 * (peak / weights - 1));
+    QVERIFY(peak <= 1.05 * weights);
 }
 
 const Open* TestRealModels::open(const QString& name)

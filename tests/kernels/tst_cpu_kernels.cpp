@@ -19,6 +19,7 @@ private Q_SLOTS:
     void matvec_equalsTheDoubleSum();
     void matvec_writesOnlyItsRows();
     void rmsNorm_equalsTheFormula();
+    void layerNorm_equalsTheFormula();
     void rotation_keepsLengthsAndTheRest();
     void topK_followsItsRule_data();
     void topK_followsItsRule();
@@ -95,6 +96,33 @@ void TestCpuKernels::rmsNorm_equalsTheFormula()
                 const std::size_t i = std::size_t(r * cols + c);
                 const double expected = x[i] / std::sqrt(squares / cols + 1e-5) * weight[std::size_t(c)];
                 QVERIFY(std::abs(y[i] - expected) <= 1e-6 * std::abs(expected) + 1e-12);
+            }
+        }
+    }
+}
+
+void TestCpuKernels::layerNorm_equalsTheFormula()
+{
+    for (const int cols : {1, 15, 17, 576}) {
+        const auto count = std::size_t(cols);
+        auto x = randomValues(3 * count, 8);
+        for (std::size_t c = 0; c < count; ++c)
+            x[c] += 1000.0f; // a mean far from zero must not cost digits
+        const auto weight = randomValues(count, 9), bias = randomValues(count, 10);
+        std::vector<float> y(x.size()), plain(x.size());
+        kernels::layerNorm(x.data(), weight.data(), bias.data(), y.data(), 3, cols, 1e-5f);
+        kernels::layerNorm(x.data(), weight.data(), nullptr, plain.data(), 3, cols, 1e-5f);
+        for (std::size_t r = 0; r < 3; ++r) {
+            double mean = 0, variance = 0;
+            for (std::size_t c = 0; c < count; ++c)
+                mean += x[r * count + c] / double(cols);
+            for (std::size_t c = 0; c < count; ++c)
+                variance += std::pow(x[r * count + c] - mean, 2) / double(cols);
+            for (std::size_t c = 0; c < count; ++c) {
+                const std::size_t i = r * count + c;
+                const double expected = (x[i] - mean) / std::sqrt(variance + double(1e-5f)) * weight[c];
+                QVERIFY(std::abs(plain[i] - expected) <= 1e-6 * std::abs(expected) + 1e-12);
+                QVERIFY(std::abs(y[i] - (expected + bias[c])) <= 1e-6);
             }
         }
     }
