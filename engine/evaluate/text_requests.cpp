@@ -1,6 +1,5 @@
 #include "engine/evaluate/text_requests.h"
 
-#include "engine/formats/gguf.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 
@@ -13,22 +12,13 @@ Error noModel()
     return {Errc::FileNotFound, "No model is open.", "Open a model first, or name a file.", {}};
 }
 
-Result<std::unique_ptr<Tokenizer>> tokenizerOf(const std::string& path)
-{
-    if (path.ends_with(".json"))
-        return Error{Errc::NotSupported, "This build reads vocabularies from GGUF files only.",
-                     "Name the model's .gguf file.", path};
-    LS_TRY(const auto file, GgufFile::open(path));
-    return Tokenizer::fromGguf(*file);
-}
-
 } // namespace
 
 Result<Tokenized> tokenizeTexts(const Model* model, const TokenizeText& request)
 {
     std::unique_ptr<Tokenizer> own;
     if (!request.path.empty()) {
-        LS_TRY(own, tokenizerOf(request.path));
+        LS_TRY(own, Tokenizer::open(request.path));
     } else if (!model) {
         return noModel();
     } else {
@@ -37,7 +27,8 @@ Result<Tokenized> tokenizeTexts(const Model* model, const TokenizeText& request)
     const Tokenizer& tokenizer = own ? *own : model->tokenizer();
     Tokenized tokenized{request.requestId, {}, {}};
     for (const std::string& text : request.texts) {
-        tokenized.ids.push_back(tokenizer.encode(text, request.special));
+        LS_TRY(std::vector<std::int32_t> ids, tokenizer.tokenize(text, request.special));
+        tokenized.ids.push_back(std::move(ids));
         tokenized.decoded.push_back(tokenizer.decode(tokenized.ids.back()));
     }
     return tokenized;

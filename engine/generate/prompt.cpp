@@ -69,7 +69,7 @@ Result<Prompt> preparePrompt(const Model& model, const PromptSpec& spec, int roo
     } else if (spec.messages.is_array() && !spec.messages.empty()) {
         LS_CHECK(model.needsText());
         LS_TRY(prompt.rendered, renderMessages(model, spec.messages));
-        prompt.ids = tokenizer.encode(prompt.rendered);
+        LS_TRY(prompt.ids, tokenizer.tokenize(prompt.rendered));
         const int bos = model.config().bosId; // a template that writes BOS itself, and a post-processor that adds it
         if (prompt.ids.size() > 1 && bos >= 0 && prompt.ids[0] == bos && prompt.ids[1] == bos)
             prompt.ids.erase(prompt.ids.begin());
@@ -78,8 +78,9 @@ Result<Prompt> preparePrompt(const Model& model, const PromptSpec& spec, int roo
         if (!spec.text.empty())
             LS_CHECK(model.needsText());
         prompt.rendered = spec.text;
-        if (!spec.text.empty())
-            prompt.ids = tokenizer.encode(spec.text);
+        if (!spec.text.empty()) {
+            LS_TRY(prompt.ids, tokenizer.tokenize(spec.text));
+        }
     }
     if (prompt.ids.empty())
         return Error{Errc::PromptEmpty, "The prompt is empty.", "Write a prompt first.", {}};
