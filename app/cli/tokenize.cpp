@@ -40,7 +40,7 @@ void addTokenize(CLI::App& app, Action& action)
     auto plain = std::make_shared<bool>(false);
     auto* command =
         app.add_subcommand("tokenize", "Texts to ids and back: JSONL {\"text\"} in, {\"ids\", \"decoded\"} out");
-    command->add_option("model", *path, "Model file or tokenizer.json")->required();
+    command->add_option("model", *path, "GGUF file, tokenizer.json, or a folder that holds one")->required();
     command->add_flag("--no-special", *plain, "No special tokens: none added, none recognised in the text");
     command->callback([=, &action] { action = [=] { return run(*path, !*plain); }; });
 }
