@@ -1,0 +1,160 @@
+#include "kernels/cpu/linear.h"
+
+#include "kernels/cpu/panel_layout.h"
+#include "kernels/cpu/worker_pool.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace ls::kernels {
+
+namespace {
+
+std::int64_t panelsOf(const Matrix& matrix)
+{
+    return (matrix.rows + kPanelRows - 1) / kPanelRows;
+}
+
+/// Panels that a thread takes at a time: several pieces for each thread, so that a slow one does not hold up the
+/// others, but enough bytes that taking one does not show; a multiple of the three panels that float products share.
+std::int64_t pieceOf(std::int64_t panels, std::int64_t bytesPerPanel, int threads)
+{
+    constexpr std::int64_t kLeastBytes = 16 * 1024;
+    const std::int64_t even = panels / (threads * 8);
+    const std::int64_t least = std::min(kLeastBytes / bytesPerPanel, panels / threads);
+    return (std::max<std::int64_t>({1, even, least}) + 2) / 3 * 3;
+}
+
+/// Panels of a matrix that is not packed are packed piece by piece into the thread's memory.
+class PanelSource {
+public:
+    explicit PanelSource(const Matrix& matrix)
+        : m_matrix(matrix)
+        , m_bytes(panelBytes(matrix.format, matrix.cols))
+    {
+    }
+    std::int64_t bytes() const { return m_bytes; }
+    /// Two matrices of one step need two slots.
+    const std::uint8_t* panels(std::int64_t first, std::int64_t count, int slot = 0) const
+    {
+        if (m_matrix.packed)
+            return m_matrix.data + first * m_bytes;
+        static thread_local std::vector<std::uint8_t> slots[2]; // grow once; then decode allocates nothing
+        std::vector<std::uint8_t>& memory = slots[slot];
+        const std::size_t needed = std::size_t(count * m_bytes) + 64;
+        if (memory.size() < needed)
+            memory.resize(needed);
+        std::uint8_t* out = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
+        const std::int64_t stride = rowBytes(m_matrix.format, m_matrix.cols);
+        for (std::int64_t p = 0; p < count; ++p) {
+            const std::uint8_t* rows[kPanelRows];
+            const std::int64_t row = (first + p) * kPanelRows;
+            const int used = int(std::min<std::int64_t>(kPanelRows, m_matrix.rows - row));
+            for (int r = 0; r < used; ++r)
+                rows[r] = m_matrix.data + (row + r) * stride;
+            packPanel(m_matrix.format, m_matrix.cols, rows, used, out + p * m_bytes);
+        }
+        return out;
+    }
+
+private:
+    const Matrix& m_matrix;
+    std::int64_t m_bytes;
+};
+
+ProductJob jobOf(const Matrix& matrix, const std::uint8_t* panels, std::int64_t bytes, std::int64_t first,
+                 std::int64_t count)
+{
+    ProductJob job;
+    job.panels = panels;
+    job.panelStride = bytes;
+    job.cols = matrix.cols;
+    job.panelCount = int(count);
+    job.rows = std::min(matrix.rows - first * kPanelRows, count * kPanelRows);
+    return job;
+}
+
+void addBias(const ProductJob& job, const float* bias)
+{
+    for (int t = 0; t < job.tokens; ++t)
+        kernelTable().add(bias, job.out + t * job.outStride, job.rows);
+}
+
+/// `count` panels from `first` on, for all tokens.
+void multiplyPanels(const Activations& x, const Product& product, std::int64_t first, std::int64_t count)
+{
+    const Matrix& matrix = *product.weights;
+    const PanelSource source(matrix);
+    ProductJob job = jobOf(matrix, source.panels(first, count), source.bytes(), first, count);
+    job.outStride = product.outStride;
+    job.add = product.add;
+    const auto run = kernelTable().product[int(matrix.format)][x.widthIndex()];
+    for (int i = 0; i < x.tiles(); ++i) {
+        job.x = x.tile(i);
+        job.tokens = x.tileTokens(i);
+        job.out = product.out + std::int64_t(i) * job.x.width * product.outStride + first * kPanelRows;
+        run(job);
+        if (product.bias)
+            addBias(job, product.bias + first * kPanelRows);
+    }
+}
+
+} // namespace
+
+void multiply(WorkerPool& pool, const Activations& x, std::span<const Product> products)
+{
+    std::int64_t panels = 0, bytes = 1;
+    for (const Product& product : products) {
+        panels += panelsOf(*product.weights);
+        bytes = std::max(bytes, panelBytes(product.weights->format, product.weights->cols));
+    }
+    pool.forRange(panels, pieceOf(panels, bytes, pool.threads()), [&](std::int64_t begin, std::int64_t end, int) {
+        for (const Product& product : products) { // the products' panels are numbered through
+            const std::int64_t own = panelsOf(*product.weights);
+            const std::int64_t first = std::max<std::int64_t>(begin, 0), last = std::min(end, own);
+            if (first < last)
+                multiplyPanels(x, product, first, last - first);
+            begin -= own;
+            end -= own;
+        }
+    });
+}
+
+void multiplyGated(WorkerPool& pool, const Activations& x, Gate kind, const Matrix& gate, const Matrix& up, float* out,
+                   std::int64_t outStride, float* gateOut, float* upOut)
+{
+    const KernelTable& kernels = kernelTable();
+    const PanelSource gateSource(gate), upSource(up);
+    const std::int64_t panels = panelsOf(gate);
+    constexpr std::int64_t kMostPanels = 3; // gate and up of a piece for a tile of tokens stay in the first cache
+    const auto body = [&](std::int64_t begin, std::int64_t end, int) {
+        float gates[16 * kMostPanels * kPanelRows], ups[16 * kMostPanels * kPanelRows];
+        for (std::int64_t first = begin; first < end; first += kMostPanels) {
+            const std::int64_t count = std::min(kMostPanels, end - first);
+            ProductJob gateJob = jobOf(gate, gateSource.panels(first, count, 0), gateSource.bytes(), first, count);
+            ProductJob upJob = jobOf(up, upSource.panels(first, count, 1), upSource.bytes(), first, count);
+            gateJob.outStride = upJob.outStride = kMostPanels * kPanelRows;
+            gateJob.out = gates;
+            upJob.out = ups;
+            for (int i = 0; i < x.tiles(); ++i) {
+                gateJob.x = upJob.x = x.tile(i);
+                gateJob.tokens = upJob.tokens = x.tileTokens(i);
+                kernels.product[int(gate.format)][x.widthIndex()](gateJob);
+                kernels.product[int(up.format)][x.widthIndex()](upJob);
+                for (int t = 0; t < gateJob.tokens; ++t) {
+                    const std::int64_t at = (std::int64_t(i) * gateJob.x.width + t) * outStride + first * kPanelRows;
+                    const float *g = gates + t * gateJob.outStride, *u = ups + t * gateJob.outStride;
+                    kernels.gate(kind, g, u, out + at, gateJob.rows);
+                    if (gateOut)
+                        std::copy_n(g, gateJob.rows, gateOut + at);
+                    if (upOut)
+                        std::copy_n(u, gateJob.rows, upOut + at);
+                }
+            }
+        }
+    };
+    pool.forRange(panels, pieceOf(panels, 2 * gateSource.bytes(), pool.threads()), body);
+}
+
+} // namespace ls::kernels

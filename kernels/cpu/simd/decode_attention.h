@@ -1,0 +1,179 @@
+#pragma once
+
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/simd/elementwise.h"
+#include "kernels/cpu/simd/unrolled.h"
+
+/// Attention of one query over a part of the keys. Included after the file that defines Floats and Ints.
+namespace ls::kernels {
+namespace {
+
+template <CacheType kType>
+struct Cached;
+template <>
+struct Cached<CacheType::F32> {
+    using Value = float;
+    static LS_INLINE Floats load16(const float* p) { return load(p); }
+};
+template <>
+struct Cached<CacheType::F16> {
+    using Value = std::uint16_t;
+    static LS_INLINE Floats load16(const std::uint16_t* p) { return loadHalves(p); }
+};
+template <>
+struct Cached<CacheType::BF16> {
+    using Value = std::uint16_t;
+    static LS_INLINE Floats load16(const std::uint16_t* p) { return asFloats(shiftLeft<16>(loadU16(p))); }
+};
+/// Up to 16 values of a row's end; the rest is zero and not read.
+template <CacheType kType>
+LS_INLINE Floats loadCached(const typename Cached<kType>::Value* p, int count)
+{
+    if (count >= 16)
+        return Cached<kType>::load16(p);
+    typename Cached<kType>::Value values[16] = {};
+    for (int i = 0; i < count; ++i)
+        values[i] = p[i];
+    return Cached<kType>::load16(values);
+}
+
+LS_INLINE Floats capped(Floats scores, float cap)
+{
+    return cap > 0 ? broadcast(cap) * tangent(scores * broadcast(1.0f / cap)) : scores;
+}
+
+template <CacheType kType>
+struct DecodePart {
+    using Value = typename Cached<kType>::Value;
+    static constexpr int kMaxHeads = 4; // of a pass: 4 heads x 4 vectors of sums stay in registers
+    const DecodeAttentionJob& job;
+    float scores[kMaxHeads][kDecodePart];
+
+    std::int64_t row(int key) const { return job.rows ? job.rows[key] : job.firstRow + key; }
+    const Value* rowOf(const void* base, int key) const
+    {
+        return static_cast<const Value*>(base) + row(key) * job.width;
+    }
+
+    /// Scores of 16 keys; keys from job.count on repeat the last one.
+    void scoreKeys(int head, int firstKey, float* out) const
+    {
+        const Value* keys[16];
+        for (int i = 0; i < 16; ++i)
+            keys[i] = rowOf(job.keys, firstKey + i < job.count ? firstKey + i : job.count - 1);
+        const float* q = job.q + std::int64_t(head) * job.width;
+        Floats products[16];
+        unrolled<16>([&](auto i) LS_INLINE_LAMBDA { products[i] = broadcast(0.0f); });
+        int j = 0;
+        for (; j + 16 <= job.width; j += 16) {
+            const Floats part = load(q + j);
+            unrolled<16>([&](auto i) LS_INLINE_LAMBDA {
+                products[i] = fma(part, Cached<kType>::load16(keys[i] + j), products[i]);
+            });
+        }
+        if (j < job.width) {
+            const Floats part = loadFirst(q + j, job.width - j);
+            for (int i = 0; i < 16; ++i)
+                products[i] = fma(part, loadCached<kType>(keys[i] + j, job.width - j), products[i]);
+        }
+        store(out, capped(sums(products) * broadcast(job.scale), job.softCap));
+    }
+
+    /// Scores to exp(score - maximum); writes maximum and total behind the head's sums.
+    void softmax(float* s, float* result) const
+    {
+        const float lowest = -__builtin_inff();
+        Floats highest = broadcast(lowest);
+        for (int key = 0; key < job.count; key += 16) {
+            const int n = job.count - key < 16 ? job.count - key : 16;
+            highest = larger(highest, firstLanes(load(s + key), n, broadcast(lowest)));
+        }
+        float lanes[16], maximum = lowest;
+        store(lanes, highest);
+        for (const float lane : lanes)
+            maximum = lane > maximum || lane != lane ? lane : maximum;
+        Floats total = broadcast(0.0f);
+        for (int key = 0; key < job.count; key += 16) {
+            const int n = job.count - key < 16 ? job.count - key : 16;
+            const Floats p = exponential(load(s + key) - broadcast(maximum));
+            const Floats kept = firstLanes(p, n, broadcast(0.0f));
+            store(s + key, kept);
+            total = total + kept;
+        }
+        result[job.width] = maximum;
+        result[job.width + 1] = sum(total);
+    }
+
+    /// kHeads heads times kVectors vectors of the values: each value row is loaded once for all heads.
+    template <int kHeads, int kVectors>
+    void sumValues(int firstHead, int column) const
+    {
+        Floats sums[kHeads][kVectors];
+        unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
+            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { sums[h][j] = broadcast(0.0f); });
+        });
+        const int left = job.width - column;
+        for (int key = 0; key < job.count; ++key) {
+            const Value* values = rowOf(job.values, key) + column;
+            Floats v[kVectors];
+            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA {
+                v[j] = kVectors > 1 ? Cached<kType>::load16(values + 16 * j) : loadCached<kType>(values, left);
+            });
+            unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
+                const Floats p = broadcast(scores[h][key]);
+                unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { sums[h][j] = fma(p, v[j], sums[h][j]); });
+            });
+        }
+        unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
+            float* out = job.result + std::int64_t(firstHead + h) * (job.width + 2) + column;
+            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { storeFirst(out + 16 * j, sums[h][j], left - 16 * j); });
+        });
+    }
+
+    template <int kHeads>
+    void run(int firstHead)
+    {
+        for (int h = 0; h < kHeads; ++h) {
+            for (int key = 0; key < job.count; key += 16)
+                scoreKeys(firstHead + h, key, scores[h] + key);
+            softmax(scores[h], job.result + std::int64_t(firstHead + h) * (job.width + 2));
+        }
+        int column = 0;
+        for (; column + 64 <= job.width; column += 64)
+            sumValues<kHeads, 4>(firstHead, column);
+        for (; column < job.width; column += 16)
+            sumValues<kHeads, 1>(firstHead, column);
+    }
+};
+
+template <CacheType kType>
+void decodePart(const DecodeAttentionJob& job)
+{
+    DecodePart<kType> part{job, {}};
+    int head = 0;
+    for (; head + 4 <= job.heads; head += 4)
+        part.template run<4>(head);
+    switch (job.heads - head) {
+    case 3:
+        return part.template run<3>(head);
+    case 2:
+        return part.template run<2>(head);
+    case 1:
+        return part.template run<1>(head);
+    }
+}
+
+void decodeAttentionPart(const DecodeAttentionJob& job)
+{
+    switch (job.type) {
+    case CacheType::F32:
+        return decodePart<CacheType::F32>(job);
+    case CacheType::F16:
+        return decodePart<CacheType::F16>(job);
+    case CacheType::BF16:
+        return decodePart<CacheType::BF16>(job);
+    }
+}
+
+} // namespace
+} // namespace ls::kernels
