@@ -86,7 +86,7 @@ void MainWindow::buildActions()
     });
     m_saveAs =
         action(file, "saveAs", tr("&Save session as…"), QStringLiteral("Ctrl+S"), [this] { chooseSessionName(); });
-    action(file, "exportReport", tr("&Export report"), QStringLiteral("Ctrl+E"), [this] {
+    m_exportReport = action(file, "exportReport", tr("&Export report"), QStringLiteral("Ctrl+E"), [this] {
         setLayoutName(QStringLiteral("report"));
         m_report->exportReport();
     });
@@ -366,6 +366,7 @@ void MainWindow::refresh()
         m_pause->setChecked(false);
     }
     m_saveAs->setEnabled(m_workbench->session() != nullptr);
+    m_exportReport->setEnabled(!m_welcoming); // the panel says what is missing
     m_model->setText(model ? tr("%1 · %2").arg(text::of(model->name), text::of(model->storedType))
                            : tr("No model open"));
     refreshStatus();

@@ -60,7 +60,7 @@ private:
     void remember(const QString& path);
 
     Workbench* m_workbench;
-    QAction *m_generate, *m_stop, *m_pause, *m_saveAs;
+    QAction *m_generate, *m_stop, *m_pause, *m_saveAs, *m_exportReport;
     QMenu *m_methodsMenu, *m_viewMenu;
     Banner* m_banner;
     QToolBar* m_bannerBar;
