@@ -51,6 +51,15 @@ std::vector<int> groupsOf(const LaneData& lane)
     return out;
 }
 
+/// A token inside a sentence: line breaks become visible.
+std::string visible(const std::string& token)
+{
+    std::string out;
+    for (const char c : token)
+        out += c == '\n' ? std::string("⏎") : std::string(1, c);
+    return out;
+}
+
 std::string layerName(std::size_t layer)
 {
     return layer == 0 ? std::string("embedding") : fmt::format("block {}", layer - 1);
@@ -295,7 +304,7 @@ Section lens(const Context& context)
                 std::string top;
                 for (std::size_t k = 0; last && k < width && l * width + k < ids.texts.size(); ++k) {
                     const std::string& word = ids.texts[l * width + k];
-                    top += fmt::format("{}“{}” {:.3f}", k ? ", " : "", word, probs[l * width + k]);
+                    top += fmt::format("{}“{}” {:.3f}", k ? ", " : "", visible(word), probs[l * width + k]);
                 }
                 const Cell entropyHere(l < entropy.size() ? entropy[l] : kNone),
                     normHere(l < norm.size() ? norm[l] : kNone);

@@ -233,7 +233,7 @@ std::string heatMap(const HeatMap& plot)
                 hatching += hatch(x, y, width, cell);
         }
     out += "</g>" + hatching;
-    const std::size_t every = std::max<std::size_t>(1, rows / 16);
+    const std::size_t every = std::max<std::size_t>(1, rows / 12);
     for (std::size_t r = 0; r < std::min(rows, plot.rowLabels.size()); ++r)
         if ((rows - 1 - r) % every == 0)
             out += text(kLabels - 4, kTop + cell * (double(r) + 0.5) + 3, plot.rowLabels[r], "end", "font-size=\"9\"");
@@ -297,8 +297,12 @@ std::string lines(const LinePlot& plot)
         }
         std::string path;
         bool pen = false;
+        const auto there = [&](std::size_t i) { return i < count && std::isfinite(s.x[i]) && std::isfinite(s.y[i]); };
         for (std::size_t i = 0; i < count; ++i) {
-            const bool shown = std::isfinite(s.x[i]) && std::isfinite(s.y[i]);
+            const bool shown = there(i);
+            if (shown && !pen && !there(i + 1)) // alone: a line of no length is not drawn
+                out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>", px(s.x[i]), py(s.y[i]),
+                                   s.color);
             if (shown)
                 path += fmt::format("{}{:.1f} {:.1f}", pen ? "L" : "M", px(s.x[i]), py(s.y[i]));
             pen = shown;

@@ -91,6 +91,8 @@ void TestReport::plot_showsNoNumberForNaN()
     // The line is broken there: two starts of a path.
     const auto plot = svg::lines({{{"A", "#000", {0, 1, 2}, {1, nan, 3}, {}, {}}}, "x", "y", {}});
     QVERIFY(QRegularExpression("d=\"M[0-9. ]+M[0-9. ]+\"").match(QString::fromStdString(plot)).hasMatch());
+    // A value between two gaps is a dot, as a line of no length would not be seen.
+    QCOMPARE(QByteArray::fromStdString(plot).count("<circle"), 2);
     QCOMPARE(svg::viridis(0), std::string("#440154"));
     QCOMPARE(svg::viridis(1), std::string("#fde725"));
 }

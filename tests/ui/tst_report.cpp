@@ -30,6 +30,7 @@ private Q_SLOTS:
     void pdf_hasVectorFiguresAndPageNumbers();
     void pages_cutNothingOff_data();
     void pages_cutNothingOff();
+    void headings_stayWithWhatFollows();
     void missingSections_sayWhy();
     void leftOutSections_areInNoFormat();
     void export_writesReplacesAndFails();
@@ -337,6 +338,21 @@ void TestReportPanel::pages_cutNothingOff()
         QVERIFY(all.contains(QString::number(r + 0.5)));
     if (rows > 100) // the head stands on every page that the table goes on over
         QVERIFY(all.count(QStringLiteral("column 0")) >= pages.count() - 1);
+}
+
+void TestReportPanel::headings_stayWithWhatFollows()
+{
+    const report::Table table{"t", "Title of it", {"head"}, {{1.5}, {2.5}}};
+    for (int lines = 30; lines < 75; ++lines) { // the heading comes to stand at every height, the foot included
+        report::Section before{"a", "Before", {}};
+        for (int i = 0; i < lines; ++i)
+            before.blocks.emplace_back(report::Paragraph{"line"});
+        const ReportPages pages({"Report", {}, {before, {"b", "Heading", {table}}}, {}});
+        int together = 0;
+        for (int page = 0; page < pages.count(); ++page)
+            together += pages.text(page).contains(QStringLiteral("Heading\nTitle of it\nhead\n1.5"));
+        QCOMPARE(together, 1);
+    }
 }
 
 void TestReportPanel::missingSections_sayWhy()

@@ -163,7 +163,7 @@ public:
     void block(const report::Paragraph& paragraph) { words(readable(paragraph.text), font(9), kText); }
     void block(const report::Table& table)
     {
-        space(6);
+        space(6, true);
         if (table.fileOnly) {
             words(QCoreApplication::translate("report", "%1: %2 rows in %3.csv.")
                       .arg(readable(table.title))
@@ -179,7 +179,7 @@ public:
     }
     void block(const report::Figure& figure)
     {
-        space(6);
+        space(6, true);
         words(readable(figure.title), font(9.5, true), kText, true);
         auto svg = std::make_shared<QSvgRenderer>(QByteArray::fromStdString(figure.svg));
         const QSizeF natural = svg->defaultSize();
@@ -199,7 +199,7 @@ public:
     }
     void block(const report::TokenText& tokens)
     {
-        space(6);
+        space(6, true);
         words(readable(tokens.title), font(9.5, true), kText, true);
         QString all;
         QVector<QTextLayout::FormatRange> formats;
