@@ -1,6 +1,7 @@
 #include "app/cli/render.h"
 
 #include "app/cli/session_support.h"
+#include "core/report/report.h"
 
 #include <fmt/format.h>
 
@@ -51,12 +52,15 @@ Result<std::vector<std::string>> writeReport(Session& session, const std::string
     fs::create_directories(dir, error);
     const std::string csv = (fs::path(dir) / fs::path(session.path()).stem()).string() + ".csv";
     LS_CHECK(writeMetricsCsv(csv, session));
+    const report::Document document = buildReport(session);
+    for (const char* name : {"report.html", "tables.csv"})
+        LS_CHECK(ls::writeReport((fs::path(dir) / name).string(), document));
     LS_CHECK(session.flush());
     const std::string program = programFolder() + "/layerscope";
     if (fs::exists(program))
         LS_CHECK(renderOffscreen(program, fs::absolute(session.path()).string(), fs::absolute(dir).string()));
     else
-        fmt::print(stderr, "No desktop program beside this one: no pictures, HTML or PDF.\n");
+        fmt::print(stderr, "No desktop program beside this one: no pictures and no PDF.\n");
     std::vector<std::string> files;
     for (const auto& entry : fs::directory_iterator(dir, error))
         if (entry.path().extension() != ".lsdb-wal" && entry.path().extension() != ".lsdb-shm")

@@ -68,9 +68,10 @@ int main(int argc, char** argv)
     const QCommandLineOption engine(QStringLiteral("engine"),
                                     QApplication::translate("main", "Engine program (default: beside this one)."),
                                     QStringLiteral("program"));
-    const QCommandLineOption render(QStringLiteral("render"),
-                                    QApplication::translate("main", "Draw a session's views into --out and end."),
-                                    QStringLiteral("session"));
+    const QCommandLineOption render(
+        QStringLiteral("render"),
+        QApplication::translate("main", "Write a session's report (PDF) and pictures of its views into --out and end."),
+        QStringLiteral("session"));
     const QCommandLineOption out(QStringLiteral("out"), QApplication::translate("main", "Folder for --render."),
                                  QStringLiteral("dir"), QStringLiteral("."));
     const QCommandLineOption screenshot(QStringLiteral("screenshot"),
@@ -80,7 +81,7 @@ int main(int argc, char** argv)
                                        QApplication::translate("main", "light, dark or system."),
                                        QStringLiteral("name"), QStringLiteral("system"));
     const QCommandLineOption layout(QStringLiteral("layout"),
-                                    QApplication::translate("main", "inspect, accelerate or steer."),
+                                    QApplication::translate("main", "inspect, accelerate, steer or report."),
                                     QStringLiteral("name"), QStringLiteral("inspect"));
     const QCommandLineOption size(QStringLiteral("size"), QApplication::translate("main", "Window size, 1600x1000."),
                                   QStringLiteral("WxH"), QStringLiteral("1600x1000"));
@@ -113,6 +114,8 @@ int main(int argc, char** argv)
         if (const auto status = workbench.openSession(parser.value(render), true); !status)
             return fail(ls::text::sentence(status.error()));
         window.show();
+        if (const auto status = ls::renderReport(*workbench.session(), parser.value(out)); !status)
+            return fail(ls::text::sentence(status.error()));
         const auto status = ls::renderViews(&window, parser.value(out));
         return status ? 0 : fail(ls::text::sentence(status.error()));
     }

@@ -13,7 +13,8 @@ namespace ls {
 ///                `mcnemar_p/<task>` B-A; with two choices `auroc/<task>` per lane and B-A (DeLong)
 ///   bench        `rate/<test>` (tok/s) per lane; `speed_ratio/<test>` (x) B-A: mean seconds of A over those of B
 ///   fill_in      `kl_fill_in` (nats/token) B-A
-///   measure_cost `cost/rate` (tok/s), `cost/memory` (bytes), `cost/accuracy` (%) for lanes `with` and `without`;
+///   measure_cost `cost/rate` (tok/s), `cost/memory` (bytes), `cost/accuracy` (%) for lanes `with` and `without`,
+///                and what a card shows as lane `with-without`: rate in %, memory in bytes, accuracy in points;
 ///                `cost/kl` (nats/token)
 ///   fit_safety   `safety_auroc/<layer>`: held-out half, layer 0 = embedding
 ///   contextualisation_corpus  `contextualisation/<group>/<layer>`, `contextualisation_gain/<group>/<layer>` for

@@ -10,6 +10,8 @@ namespace ls::metrics {
 
 using nlohmann::json;
 
+static constexpr const char* kChange = "with-without"; // the lane of a difference
+
 std::vector<Metric> bench(const ExperimentData& experiment)
 {
     std::map<std::string, std::map<std::string, std::map<int, double>>> seconds; // test -> lane -> repetition
@@ -38,6 +40,30 @@ std::vector<Metric> bench(const ExperimentData& experiment)
     return out;
 }
 
+/// What a card's cost line shows: with the card against without it, repetition by repetition and item by item.
+static void costOfCard(const Values& with, const Values& without, const Values& rightWith, const Values& rightWithout,
+                       std::vector<Metric>& out)
+{
+    const int n = int(with.size());
+    if (n > 0 && with.size() == without.size() && mean(without) > 0) {
+        const auto change = [&](std::span<const int> units) {
+            double a = 0, b = 0;
+            for (const int i : units) {
+                a += with[std::size_t(i)];
+                b += without[std::size_t(i)];
+            }
+            return a / b - 1;
+        };
+        out.push_back(withInterval(metric("cost/rate", kChange, "%", 100 * (mean(with) / mean(without) - 1), n),
+                                   bootstrap(n, change), 100));
+    }
+    const int items = int(rightWith.size());
+    if (items > 0 && rightWith.size() == rightWithout.size())
+        out.push_back(withInterval(
+            metric("cost/accuracy", kChange, "points", 100 * (mean(rightWith) - mean(rightWithout)), items),
+            bootstrapPairedDifference(rightWithout, rightWith), 100));
+}
+
 std::vector<Metric> cost(const ExperimentData& experiment)
 {
     std::map<std::string, Values> rate, correct;
@@ -64,6 +90,9 @@ std::vector<Metric> cost(const ExperimentData& experiment)
     }
     for (const auto& [lane, bytes] : memory)
         out.push_back(metric("cost/memory", lane, "bytes", bytes, 1));
+    costOfCard(rate["with"], rate["without"], correct["with"], correct["without"], out);
+    if (memory.contains("with") && memory.contains("without"))
+        out.push_back(metric("cost/memory", kChange, "bytes", memory["with"] - memory["without"], 1));
     if (!kl.empty())
         out.push_back(withInterval(metric("cost/kl", "", "nats/token", mean(kl), int(kl.size())), bootstrapMean(kl)));
     return out;

@@ -161,9 +161,48 @@ std::vector<double> ticks(double low, double high, int count)
     return out;
 }
 
+namespace {
+
+/// Shortened to what fits into about `letters` letters; line breaks become visible.
+std::string label(const std::string& words, std::size_t letters)
+{
+    std::string out;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < words.size();) {
+        std::size_t end = i + 1;
+        while (end < words.size() && (static_cast<unsigned char>(words[end]) & 0xc0) == 0x80)
+            ++end;
+        if (count++ == letters)
+            return out + "…";
+        out += words[i] == '\n' ? "⏎" : words.substr(i, end - i);
+        i = end;
+    }
+    return out;
+}
+
+/// A cell without a value: lines, because not every viewer knows patterns.
+std::string hatch(double x, double y, double width, double height)
+{
+    return fmt::format("<path class=\"none\" d=\"M{:.2f} {:.2f}l{:.2f} {:.2f}\" stroke=\"#aaa\" stroke-width=\"0.6\"/>",
+                       x, y + height, width, -height);
+}
+
+std::string colorScale(const Range& range, double top)
+{
+    std::string out;
+    for (int i = 0; i < 50; ++i)
+        out += fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"10\" height=\"2.4\" fill=\"{}\"/>", kWidth - 60,
+                           top + 2 * (49 - i), viridis(i / 49.0));
+    return out + text(kWidth - 46, top + 8, fmt::format("{:.3g}", range.high), "start") +
+           text(kWidth - 46, top + 100, fmt::format("{:.3g}", range.low), "start");
+}
+
+} // namespace
+
 std::string heatMap(const HeatMap& plot)
 {
-    constexpr double kLabels = 130, kScale = 70, kCell = 13;
+    constexpr double kLabels = 70, kScale = 70, kLetter = 4.6, kScaleHeight = 104;
+    constexpr std::size_t kLetters = 10;
     std::size_t columns = 0;
     Range range;
     for (const auto& row : plot.values) {
@@ -171,34 +210,45 @@ std::string heatMap(const HeatMap& plot)
         for (const double value : row)
             range.add(value);
     }
-    range.close();
-    const double height = kTop + kCell * double(plot.values.size()) + kBottom;
-    const double width = (kWidth - kLabels - kScale) / std::max(1.0, double(columns));
-    std::string out = open(std::max(height, 160.0)) +
-                      "<defs><pattern id=\"none\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\">"
-                      "<path d=\"M0 4L4 0\" stroke=\"#999\" stroke-width=\"0.7\"/></pattern></defs>";
-    for (std::size_t r = 0; r < plot.values.size(); ++r) {
-        const double y = kTop + kCell * double(r);
-        if (r < plot.rowLabels.size())
-            out += text(kLabels - 4, y + 10, plot.rowLabels[r], "end");
-        for (std::size_t c = 0; c < plot.values[r].size(); ++c) {
-            const double value = plot.values[r][c];
-            out += fmt::format("<rect x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{}\" fill=\"{}\"/>",
-                               kLabels + width * double(c), y, width, kCell,
-                               std::isfinite(value) ? viridis(range.at(value)) : "url(#none)");
-        }
+    if (plot.range) {
+        range = {};
+        range.add(plot.range->first);
+        range.add(plot.range->second);
     }
-    const double bottom = kTop + kCell * double(plot.values.size());
-    for (const double tick : ticks(0, std::max(1.0, double(columns) - 1), 10))
-        if (tick == std::floor(tick))
-            out += text(kLabels + width * (tick + 0.5), bottom + 14, fmt::format("{:g}", tick));
-    out += text(kLabels + width * double(columns) / 2, bottom + 32, plot.xLabel);
+    range.close();
+    const std::size_t rows = plot.values.size();
+    const double cell = rows > 40 ? 5 : 9;
+    const double width = (kWidth - kLabels - kScale - 10) / double(std::max({columns, plot.fullWidth, std::size_t(1)}));
+    const double bottom = kTop + std::max(cell * double(rows), plot.columnLabels.empty() ? kScaleHeight : 0.0);
+    const double below = plot.columnLabels.empty() ? kBottom : 26 + kLetter * double(kLetters);
+    std::string out = open(std::max(bottom + below, kTop + kScaleHeight + 20)) + "<g shape-rendering=\"crispEdges\">";
+    std::string hatching;
+    for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < plot.values[r].size(); ++c) {
+            const double value = plot.values[r][c], x = kLabels + width * double(c), y = kTop + cell * double(r);
+            if (std::isfinite(value))
+                out += fmt::format("<rect x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{}\" fill=\"{}\"/>", x, y,
+                                   width + 0.05, cell + 0.05, viridis(range.at(value)));
+            else
+                hatching += hatch(x, y, width, cell);
+        }
+    out += "</g>" + hatching;
+    const std::size_t every = std::max<std::size_t>(1, rows / 12);
+    for (std::size_t r = 0; r < std::min(rows, plot.rowLabels.size()); ++r)
+        if ((rows - 1 - r) % every == 0)
+            out += text(kLabels - 4, kTop + cell * (double(r) + 0.5) + 3, plot.rowLabels[r], "end", "font-size=\"9\"");
+    for (std::size_t c = 0; c < plot.columnLabels.size(); ++c) {
+        const double x = kLabels + width * (double(c) + 0.5) + 3, y = bottom + 4;
+        out += text(x, y, label(plot.columnLabels[c], kLetters), "end",
+                    fmt::format("font-size=\"8\" transform=\"rotate(-90 {:.1f} {:.1f})\"", x, y).c_str());
+    }
+    if (plot.columnLabels.empty())
+        for (const double tick : ticks(plot.firstColumn, plot.firstColumn + std::max(1.0, double(columns) - 1), 10))
+            if (tick == std::floor(tick))
+                out += text(kLabels + width * (tick - plot.firstColumn + 0.5), bottom + 14, fmt::format("{:g}", tick));
+    out += text(kLabels + width * double(columns) / 2, bottom + below - 8, plot.xLabel);
     out += text(kLabels - 4, kTop - 8, plot.yLabel, "end");
-    for (int i = 0; i < 50; ++i)
-        out += fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"10\" height=\"2.2\" fill=\"{}\"/>", kWidth - 60,
-                           kTop + 2 * (49 - i), viridis(i / 49.0));
-    out += text(kWidth - 46, kTop + 8, fmt::format("{:.3g}", range.high), "start");
-    out += text(kWidth - 46, kTop + 100, fmt::format("{:.3g}", range.low), "start");
+    out += colorScale(range, kTop);
     return out + text(kWidth - 4, kTop - 8, plot.valueLabel, "end") + "</svg>";
 }
 
@@ -215,6 +265,8 @@ std::string lines(const LinePlot& plot)
     }
     if (plot.reference)
         ys.add(*plot.reference);
+    if (plot.fromZero)
+        ys.add(0);
     xs.close();
     ys.close();
     const double bottom = kHeight - kBottom;
@@ -225,6 +277,12 @@ std::string lines(const LinePlot& plot)
         out +=
             line(kLeft, py(*plot.reference), kWidth - kRight, py(*plot.reference), "#888", "stroke-dasharray=\"5 4\"");
     double legend = kLeft;
+    for (const Mark& mark : plot.marks)
+        if (mark.x >= xs.low && mark.x <= xs.high) {
+            const bool left = xs.at(mark.x) > 0.7;
+            out += line(px(mark.x), kTop, px(mark.x), bottom, "#8a5700", "stroke-dasharray=\"3 3\"") +
+                   text(px(mark.x) + (left ? -4 : 4), kTop + 10, mark.label, left ? "end" : "start");
+        }
     for (const Series& s : plot.series) {
         const std::size_t count = std::min(s.x.size(), s.y.size());
         if (s.low.size() == count && s.high.size() == count && count > 0) {
@@ -239,8 +297,12 @@ std::string lines(const LinePlot& plot)
         }
         std::string path;
         bool pen = false;
+        const auto there = [&](std::size_t i) { return i < count && std::isfinite(s.x[i]) && std::isfinite(s.y[i]); };
         for (std::size_t i = 0; i < count; ++i) {
-            const bool shown = std::isfinite(s.x[i]) && std::isfinite(s.y[i]);
+            const bool shown = there(i);
+            if (shown && !pen && !there(i + 1)) // alone: a line of no length is not drawn
+                out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>", px(s.x[i]), py(s.y[i]),
+                                   s.color);
             if (shown)
                 path += fmt::format("{}{:.1f} {:.1f}", pen ? "L" : "M", px(s.x[i]), py(s.y[i]));
             pen = shown;
@@ -277,16 +339,24 @@ std::string bars(const std::vector<Bar>& values, const std::string& valueLabel)
     return out + "</svg>";
 }
 
-std::string dots(const std::vector<Dot>& values, const std::string& valueLabel)
+std::string dots(const DotPlot& plot)
 {
     constexpr double kLabels = 220, kStep = 24;
-    const double height = kTop + kStep * double(values.size()) + kBottom;
+    constexpr std::size_t kLetters = 36;
+    const double height = kTop + kStep * double(plot.dots.size()) + kBottom;
     Range range;
-    for (const Dot& dot : values) {
+    for (const Dot& dot : plot.dots) {
         range.add(dot.value);
         range.add(dot.low.value_or(dot.value));
         range.add(dot.high.value_or(dot.value));
     }
+    if (plot.reference)
+        range.add(*plot.reference);
+    const double room = range.low < range.high ? 0.04 * (range.high - range.low) : 0;
+    range.low -= room; // whiskers end inside
+    range.high += room;
+    if (plot.fromZero)
+        range.low = std::min(range.low, 0.0);
     range.close();
     const auto px = [&](double x) { return kLabels + range.at(x) * (kWidth - 2 * kRight - kLabels); };
     std::string out = open(height);
@@ -294,17 +364,20 @@ std::string dots(const std::vector<Dot>& values, const std::string& valueLabel)
         out += line(px(tick), kTop, px(tick), height - kBottom, "#ddd");
         out += text(px(tick), height - kBottom + 16, fmt::format("{:g}", tick));
     }
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        const Dot& dot = values[i];
+    if (plot.reference)
+        out +=
+            line(px(*plot.reference), kTop, px(*plot.reference), height - kBottom, "#666", "stroke-dasharray=\"5 4\"");
+    for (std::size_t i = 0; i < plot.dots.size(); ++i) {
+        const Dot& dot = plot.dots[i];
         const double y = kTop + kStep * (double(i) + 0.5);
-        out += text(kLabels - 10, y + 4, dot.label, "end");
-        if (dot.low && dot.high)
+        out += text(kLabels - 10, y + 4, label(dot.label, kLetters), "end");
+        if (dot.low && dot.high && std::isfinite(*dot.low) && std::isfinite(*dot.high))
             out += line(px(*dot.low), y, px(*dot.high), y, dot.color, "stroke-width=\"2\"");
         if (std::isfinite(dot.value))
             out +=
                 fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\" fill=\"{}\"/>", px(dot.value), y, dot.color);
     }
-    return out + text((kLabels + kWidth) / 2, height - 10, valueLabel) + "</svg>";
+    return out + text((kLabels + kWidth) / 2, height - 10, plot.valueLabel) + "</svg>";
 }
 
 } // namespace ls::svg

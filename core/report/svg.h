@@ -14,9 +14,13 @@ std::string escape(const std::string& text);
 std::string viridis(double at);
 
 struct HeatMap {
-    std::vector<std::vector<double>> values; ///< [row][column]
-    std::vector<std::string> rowLabels;      ///< top to bottom, may be empty
-    std::string xLabel, yLabel, valueLabel;  ///< with units
+    std::vector<std::vector<double>> values;        ///< [row][column]
+    std::vector<std::string> rowLabels;             ///< top to bottom, may be empty
+    std::vector<std::string> columnLabels;          ///< written upwards; numbers where empty
+    std::string xLabel, yLabel, valueLabel;         ///< with units
+    int firstColumn = 0;                            ///< its number
+    std::optional<std::pair<double, double>> range; ///< of the colours; else that of the values
+    std::size_t fullWidth = 0; ///< columns of a full figure: a last strip with fewer keeps the size of its cells
 };
 std::string heatMap(const HeatMap& plot);
 
@@ -26,10 +30,16 @@ struct Series {
     std::vector<double> x, y;
     std::vector<double> low, high; ///< band; empty = none
 };
+struct Mark {
+    double x = 0;
+    std::string label;
+};
 struct LinePlot {
     std::vector<Series> series;
     std::string xLabel, yLabel;
     std::optional<double> reference; ///< horizontal line, e.g. chance
+    std::vector<Mark> marks;         ///< vertical lines
+    bool fromZero = false;           ///< rates, times and distances start at 0
 };
 std::string lines(const LinePlot& plot);
 
@@ -46,7 +56,13 @@ struct Dot {
     std::optional<double> low, high; ///< whisker
     std::string color;
 };
-std::string dots(const std::vector<Dot>& values, const std::string& valueLabel);
+struct DotPlot {
+    std::vector<Dot> dots;
+    std::string valueLabel;          ///< with unit
+    std::optional<double> reference; ///< vertical line, e.g. chance
+    bool fromZero = false;
+};
+std::string dots(const DotPlot& plot);
 
 /// Round numbers that cover [low, high] in about `count` steps.
 std::vector<double> ticks(double low, double high, int count = 5);

@@ -65,13 +65,16 @@ void TestReport::plot_isWellFormed_data()
         QTest::newRow(name) << QByteArray::fromStdString(svg);
     };
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    row("heat map", svg::heatMap({{{0, 1}, {nan, 2}}, {"<a>", "\xff"}, "layer", "token", "c"}));
+    row("heat map", svg::heatMap({{{0, 1}, {nan, 2}}, {"<a>", "\xff"}, {"\n</svg>", "東京"}, "layer", "token", "c"}));
+    row("last strip of a map", svg::heatMap({{{0}, {nan}}, {}, {}, "layer", "", "c", 64, std::pair{-1.0, 1.0}, 64}));
     row("heat map of nothing", svg::heatMap({}));
     row("lines", svg::lines({{{"A & B", "#000", {0, 1, 2}, {1, nan, 3}, {0, 1, 2}, {2, 3, 4}}}, "x", "y", 0.5}));
+    row("lines with marks", svg::lines({{{"A", "#000", {0, 9}, {1, 2}, {}, {}}}, "x", "y", {}, {{4, "<on>"}}, true}));
     row("lines of one value", svg::lines({{{"A", "#000", {3}, {0}, {}, {}}}, "x", "y", {}}));
     row("lines of nothing", svg::lines({}));
     row("bars", svg::bars({{"<i>", -2, "#000"}, {"b", nan, "#000"}}, "tok/s"));
-    row("dots", svg::dots({{"</svg>", 1, 0.5, 2, "#000"}, {"b", nan, {}, {}, "#000"}}, "%"));
+    row("dots", svg::dots({{{"</svg>", 1, 0.5, 2, "#000"}, {"b", nan, {}, {}, "#000"}}, "%", 0.5, true}));
+    row("dots of nothing", svg::dots({}));
 }
 
 void TestReport::plot_isWellFormed()
@@ -84,10 +87,12 @@ void TestReport::plot_isWellFormed()
 void TestReport::plot_showsNoNumberForNaN()
 {
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    QVERIFY(QByteArray::fromStdString(svg::heatMap({{{0, nan, 1}}, {}, "", "", ""})).count("url(#none)") == 1);
+    QVERIFY(QByteArray::fromStdString(svg::heatMap({{{0, nan, 1}}, {}, {}, "", "", ""})).count("class=\"none\"") == 1);
     // The line is broken there: two starts of a path.
     const auto plot = svg::lines({{{"A", "#000", {0, 1, 2}, {1, nan, 3}, {}, {}}}, "x", "y", {}});
     QVERIFY(QRegularExpression("d=\"M[0-9. ]+M[0-9. ]+\"").match(QString::fromStdString(plot)).hasMatch());
+    // A value between two gaps is a dot, as a line of no length would not be seen.
+    QCOMPARE(QByteArray::fromStdString(plot).count("<circle"), 2);
     QCOMPARE(svg::viridis(0), std::string("#440154"));
     QCOMPARE(svg::viridis(1), std::string("#fde725"));
 }
@@ -148,8 +153,9 @@ void TestReport::report_holdsTheSession()
     for (const auto& section : document.sections)
         titles << QString::fromStdString(section.title);
     for (const char* wanted :
-         {"Summary", "Provenance", "Texts", "Switches during the run", "Distance of the lanes",
-          "Logit lens of the last token", "Contextualisation", "Safety states by layer", "Experiments", "Notes"})
+         {"Summary", "Configuration: methods of each lane", "Text and divergence", "Switches during the run", "Speed",
+          "Distance of the lanes", "Punctuation and context", "Safety state", "Logit lens of the last token",
+          "Experiments log", "Notes", "Provenance", "Appendix: all numbers", "Appendix: all tokens"})
         QVERIFY2(titles.contains(wanted), wanted);
     const auto* kl = tableOf(document, "kl");
     QVERIFY(kl && kl->rows.size() == 1);
@@ -203,7 +209,8 @@ void TestReport::report_withHostileTokens()
 
 void TestReport::csv_keepsEveryDigit()
 {
-    report::Document document{"t", {{"s", {report::Table{"x", "X", {"a,b", "c"}, {{0.1 + 0.2, std::nan("")}}}}}}};
+    report::Document document{
+        "t", {}, {{"s", "S", {report::Table{"x", "X", {"a,b", "c"}, {{0.1 + 0.2, std::nan("")}}}}}}, {}};
     const auto files = toCsv(document);
     QCOMPARE(files.size(), 1u);
     QCOMPARE(files[0].name, std::string("x.csv"));
@@ -219,6 +226,8 @@ void TestReport::write_choosesByEnding_data()
                           << "r.html" << -1;
     QTest::newRow("markdown") << "r.md"
                               << "r.md" << -1;
+    QTest::newRow("json") << "r.json"
+                          << "r.json" << -1;
     QTest::newRow("csv makes a folder") << "r.csv"
                                         << "r/lanes.csv" << -1;
     QTest::newRow("another ending") << "r.doc"

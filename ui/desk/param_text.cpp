@@ -1,5 +1,7 @@
 #include "ui/desk/param_editor.h"
 
+#include "core/data/vector_header.h"
+
 #include <QCoreApplication>
 #include <QFileDialog>
 #include <QFileInfo>
@@ -168,6 +170,7 @@ public:
             dialog->open();
         });
     }
+    void setModel(const ModelInfo* model) override { m_width = model ? model->width : 0; }
     void setValue(const nlohmann::json& value) override
     {
         if (value.is_string() && (!m_path->hasFocus() || !m_path->isModified()))
@@ -176,13 +179,25 @@ public:
     }
 
 private:
+    /// A file that cannot be used here is refused; the card keeps the one it has.
     void take(const QString& path)
     {
         m_path->setText(path);
         m_path->setModified(false);
-        Q_EMIT problem(path.isEmpty() || QFileInfo::exists(path) ? QString() : tr("%1 does not exist.").arg(path));
+        if (!path.isEmpty())
+            if (const Status status = check(path.toStdString()); !status) {
+                Q_EMIT problem(QString::fromStdString(status.error().message + " " + status.error().hint));
+                return;
+            }
+        Q_EMIT problem({});
         Q_EMIT edited(path.toStdString(), false);
     }
+    Status check(const std::string& path) const
+    {
+        LS_TRY(const VectorHeader header, readVectorHeader(path));
+        return m_width > 0 ? checkVectorWidth(path, header, m_width) : success();
+    }
+    int m_width = 0; ///< of the open model; 0 = none
     QLineEdit* m_path;
 };
 

@@ -1,7 +1,7 @@
 #include "ui/panels/safety_panel.h"
 
 #include "core/data/datasets.h"
-#include "core/stats/auroc.h"
+#include "core/report/metrics.h"
 #include "ui/client/engine_client.h"
 #include "ui/models/run_values.h"
 #include "ui/plots/plot.h"
@@ -148,45 +148,37 @@ void SafetyPanel::showFit()
     const int block = workbench()->selection().block;
     if (fit && fit->state == "done" && fit->id != m_listed && !fit->rows.empty()) {
         m_listed = fit->id;
-        // layer -> scores of the held-out half
-        std::vector<std::vector<double>> harmful, harmless;
-        for (const auto& row : fit->rows) {
-            if (row.value("part", std::string()) != "test" || !row.contains("score"))
-                continue;
-            const auto& label = row["label"];
-            const bool positive = label.is_boolean() ? label.get<bool>() : label.is_number() && label.get<int>() == 1;
-            auto& side = positive ? harmful : harmless;
-            side.resize(std::max(side.size(), row["score"].size()));
-            for (std::size_t layer = 0; layer < row["score"].size(); ++layer)
-                if (row["score"][layer].is_number())
-                    side[layer].push_back(row["score"][layer].get<double>());
-        }
+        std::map<int, Metric> areas; // layer -> AUROC of the held-out half, as in the report
+        for (const Metric& metric : experimentMetrics(*fit))
+            areas[QString::fromStdString(metric.name).section(QLatin1Char('/'), 1).toInt()] = metric;
         m_byBlock->clearPlottables();
         QCPGraph* line = m_byBlock->addGraph();
         line->setPen(QPen(theme::color(theme::Role::Accent), 1.8));
-        QCPGraph* low = m_byBlock->addGraph();
-        QCPGraph* high = m_byBlock->addGraph();
-        for (QCPGraph* edge : {low, high})
+        QCPGraph* lower = m_byBlock->addGraph();
+        QCPGraph* upper = m_byBlock->addGraph();
+        for (QCPGraph* edge : {lower, upper})
             edge->setPen(Qt::NoPen);
         QColor band = theme::color(theme::Role::Accent);
         band.setAlpha(50);
-        high->setBrush(band);
-        high->setChannelFillGraph(low);
-        const int layers = int(std::min(harmful.size(), harmless.size()));
+        upper->setBrush(band);
+        upper->setChannelFillGraph(lower);
+        const int layers = areas.empty() ? 0 : areas.rbegin()->first + 1;
         m_list->setRowCount(layers);
         for (int layer = 0; layer < layers; ++layer) {
-            const auto estimate = auroc(harmful[std::size_t(layer)], harmless[std::size_t(layer)]);
-            const double x = layer - 1;
-            if (estimate) {
-                line->addData(x, estimate.value().value);
-                low->addData(x, estimate.value().low);
-                high->addData(x, estimate.value().high);
+            const auto area = areas.find(layer);
+            const bool known = area != areas.end();
+            const double nan = std::nan("");
+            const double low = known ? area->second.low.value_or(nan) : nan;
+            const double high = known ? area->second.high.value_or(nan) : nan;
+            if (known) {
+                line->addData(layer - 1, area->second.value);
+                lower->addData(layer - 1, low);
+                upper->addData(layer - 1, high);
             }
             const QString cells[] = {layer == 0 ? tr("embed") : tr("block %1").arg(layer - 1),
-                                     estimate ? text::number(estimate.value().value, 3) : QStringLiteral("—"),
-                                     estimate ? QStringLiteral("%1 … %2").arg(text::number(estimate.value().low, 3),
-                                                                              text::number(estimate.value().high, 3))
-                                              : text::sentence(estimate.error())};
+                                     text::number(known ? area->second.value : nan, 3),
+                                     known ? QStringLiteral("%1 … %2").arg(text::number(low, 3), text::number(high, 3))
+                                           : QStringLiteral("—")};
             for (int c = 0; c < 3; ++c) {
                 auto* item = new QTableWidgetItem(cells[c]);
                 item->setTextAlignment((c == 0 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);

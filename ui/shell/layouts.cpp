@@ -24,7 +24,8 @@ const Layout& layoutOf(const QString& name)
     static const std::map<QString, Layout> layouts{
         {QStringLiteral("inspect"), {{"model"}, {{"methods"}, {"logitLens"}}, {{"punctuation"}, {"safety"}}, 46}},
         {QStringLiteral("accelerate"), {{"model"}, {{"methods"}}, {{"dashboard"}}, 44}},
-        {QStringLiteral("steer"), {{"model"}, {{"methods"}}, {{"safety"}, {"dashboard"}}, 46}}};
+        {QStringLiteral("steer"), {{"model"}, {{"methods"}}, {{"steering"}, {"safety"}, {"dashboard"}}, 46}},
+        {QStringLiteral("report"), {{}, {}, {{"report"}}, 100}}};
     const auto found = layouts.find(name);
     return found == layouts.end() ? layouts.begin()->second : found->second;
 }

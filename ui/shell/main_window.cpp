@@ -7,7 +7,9 @@
 #include "ui/panels/logit_lens_panel.h"
 #include "ui/panels/model_panel.h"
 #include "ui/panels/punctuation_panel.h"
+#include "ui/panels/report_panel.h"
 #include "ui/panels/safety_panel.h"
+#include "ui/panels/steering_panel.h"
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/banner.h"
 #include "ui/shell/command_palette.h"
@@ -84,6 +86,10 @@ void MainWindow::buildActions()
     });
     m_saveAs =
         action(file, "saveAs", tr("&Save session as…"), QStringLiteral("Ctrl+S"), [this] { chooseSessionName(); });
+    m_exportReport = action(file, "exportReport", tr("&Export report"), QStringLiteral("Ctrl+E"), [this] {
+        setLayoutName(QStringLiteral("report"));
+        m_report->exportReport();
+    });
     file->addSeparator();
     action(file, "quit", tr("&Quit"), QStringLiteral("Ctrl+Q"), [this] { close(); });
     QMenu* edit = menuBar()->addMenu(tr("&Edit"));
@@ -144,7 +150,7 @@ void MainWindow::buildRunBar()
     spring();
     m_layouts = new QButtonGroup(this);
     const std::pair<const char*, QString> layouts[] = {
-        {"inspect", tr("Inspect")}, {"accelerate", tr("Accelerate")}, {"steer", tr("Steer")}};
+        {"inspect", tr("Inspect")}, {"accelerate", tr("Accelerate")}, {"steer", tr("Steer")}, {"report", tr("Report")}};
     int number = 0;
     for (const auto& [id, title] : layouts) {
         auto* made = new QPushButton(title);
@@ -154,8 +160,9 @@ void MainWindow::buildRunBar()
         made->setCheckable(true);
         m_layouts->addButton(made);
         bar->addWidget(made);
-        QAction* action = addAction(m_viewMenu, (std::string("layout.") + id).c_str(), title,
-                                    QStringLiteral("Ctrl+%1").arg(++number));
+        number = id == std::string_view("report") ? 5 : number + 1;
+        QAction* action =
+            addAction(m_viewMenu, (std::string("layout.") + id).c_str(), title, QStringLiteral("Ctrl+%1").arg(number));
         connect(action, &QAction::triggered, this, [this, id = QString::fromLatin1(id)] { setLayoutName(id); });
         connect(made, &QPushButton::clicked, action, &QAction::trigger);
     }
@@ -226,6 +233,8 @@ void MainWindow::buildDocks()
     addPanel(new PunctuationPanel(m_workbench));
     addPanel(new SafetyPanel(m_workbench));
     addPanel(new DashboardPanel(m_workbench));
+    addPanel(new SteeringPanel(m_workbench));
+    addPanel(m_report = new ReportPanel(m_workbench));
     for (const MethodSchema& schema : methodSchemas()) {
         QAction* add =
             addAction(m_methodsMenu, ("add." + schema.id).c_str(), tr("Add %1").arg(text::of(schema.title)), {});
@@ -357,6 +366,7 @@ void MainWindow::refresh()
         m_pause->setChecked(false);
     }
     m_saveAs->setEnabled(m_workbench->session() != nullptr);
+    m_exportReport->setEnabled(!m_welcoming); // the panel says what is missing
     m_model->setText(model ? tr("%1 · %2").arg(text::of(model->name), text::of(model->storedType))
                            : tr("No model open"));
     refreshStatus();
@@ -451,7 +461,8 @@ void MainWindow::nextRegion(int step)
     if (m_pages->isVisible())
         regions.push_back(m_welcoming ? findChild<QWidget*>(QStringLiteral("welcome.openModel"))
                                       : findChild<QWidget*>(QStringLiteral("prompt.text")));
-    for (const char* name : {"lane.A.tokens", "lane.B.tokens", "model.tree", "desk.add", "lens.table"})
+    for (const char* name :
+         {"lane.A.tokens", "lane.B.tokens", "model.tree", "desk.add", "lens.table", "steer.vectors", "report.sections"})
         if (QWidget* widget = findChild<QWidget*>(QLatin1String(name)); widget && widget->isVisible())
             regions.push_back(widget);
     const auto now = std::find_if(regions.begin(), regions.end(), [](QWidget* widget) {

@@ -15,6 +15,7 @@ namespace ls {
 class Banner;
 class DeskPanel;
 class Panel;
+class ReportPanel;
 class PromptRow;
 class WelcomePage;
 class Workbench;
@@ -25,7 +26,7 @@ struct Error;
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
-    static constexpr const char* kLayouts[] = {"inspect", "accelerate", "steer"};
+    static constexpr const char* kLayouts[] = {"inspect", "accelerate", "steer", "report"};
     explicit MainWindow(Workbench* workbench, QWidget* parent = nullptr);
     void setLayoutName(const QString& layout); ///< one of kLayouts
     const QString& layoutName() const { return m_layout; }
@@ -59,7 +60,7 @@ private:
     void remember(const QString& path);
 
     Workbench* m_workbench;
-    QAction *m_generate, *m_stop, *m_pause, *m_saveAs;
+    QAction *m_generate, *m_stop, *m_pause, *m_saveAs, *m_exportReport;
     QMenu *m_methodsMenu, *m_viewMenu;
     Banner* m_banner;
     QToolBar* m_bannerBar;
@@ -68,6 +69,7 @@ private:
     QStackedWidget* m_pages;
     QSplitter* m_lanes;
     DeskPanel* m_desk;
+    ReportPanel* m_report;
     QButtonGroup* m_layouts;
     std::map<QString, QDockWidget*> m_docks;
     QString m_layout = QStringLiteral("inspect");

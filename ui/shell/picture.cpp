@@ -1,13 +1,14 @@
 #include "ui/shell/picture.h"
 
+#include "ui/panels/report_pages.h"
+#include "ui/panels/report_panel.h"
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/main_window.h"
 
 #include <QCoreApplication>
 #include <QDir>
+#include <QElapsedTimer>
 #include <QLayout>
-#include <QPainter>
-#include <QPdfWriter>
 #include <QPixmap>
 
 namespace ls {
@@ -22,12 +23,24 @@ Error notWritable(const QString& path)
             {}};
 }
 
+/// The report's pages are made on another thread.
+void waitForReport(const QWidget* window)
+{
+    constexpr int kLongest = 60'000; // ms; then the picture shows that it is still being made
+    const auto* report = window->findChild<ReportPanel*>();
+    QElapsedTimer timer;
+    timer.start();
+    while (report && report->isVisible() && report->busy() && timer.elapsed() < kLongest)
+        QCoreApplication::processEvents(QEventLoop::AllEvents, 20);
+}
+
 QPixmap draw(QWidget* window)
 {
     for (int turn = 0; turn < 3; ++turn) { // docks settle their sizes in the event loop
         QCoreApplication::processEvents();
         window->layout()->activate();
         RepaintClock::instance().flush();
+        waitForReport(window);
     }
     return window->grab();
 }
@@ -45,30 +58,22 @@ Status renderViews(MainWindow* window, const QString& folder)
 {
     if (!QDir().mkpath(folder))
         return notWritable(folder);
-    const QString pdf = QDir(folder).filePath(QStringLiteral("views.pdf"));
-    QPdfWriter writer(pdf);
-    writer.setPageSize(QPageSize(QPageSize::A4));
-    writer.setPageOrientation(QPageLayout::Landscape);
-    writer.setTitle(QStringLiteral("Layerscope"));
-    QPainter painter;
-    if (!painter.begin(&writer))
-        return notWritable(pdf);
-    bool first = true;
     for (const char* layout : MainWindow::kLayouts) {
         window->setLayoutName(QString::fromLatin1(layout));
         const QPixmap page = draw(window);
         const QString picture = QDir(folder).filePath(QString::fromLatin1(layout) + QStringLiteral(".png"));
         if (!page.save(picture))
             return notWritable(picture);
-        if (!first)
-            writer.newPage();
-        first = false;
-        const QSize room = page.size().scaled(painter.viewport().size(), Qt::KeepAspectRatio);
-        painter.drawPixmap(QRect(QPoint(0, 0), room), page);
     }
-    if (!painter.end())
-        return notWritable(pdf);
     return success();
+}
+
+Status renderReport(Session& session, const QString& folder)
+{
+    if (!QDir().mkpath(folder))
+        return notWritable(folder);
+    return ReportPages(buildReport(session))
+        .writePdf(QDir(folder).filePath(QStringLiteral("report.pdf")).toStdString());
 }
 
 } // namespace ls
