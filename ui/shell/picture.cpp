@@ -1,5 +1,6 @@
 #include "ui/shell/picture.h"
 
+#include "ui/models/metric_cache.h"
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/main_window.h"
 
@@ -28,6 +29,7 @@ QPixmap draw(QWidget* window)
         QCoreApplication::processEvents();
         window->layout()->activate();
         RepaintClock::instance().flush();
+        MetricCache::instance().finish();
     }
     return window->grab();
 }
