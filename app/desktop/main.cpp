@@ -80,7 +80,7 @@ int main(int argc, char** argv)
                                        QApplication::translate("main", "light, dark or system."),
                                        QStringLiteral("name"), QStringLiteral("system"));
     const QCommandLineOption layout(QStringLiteral("layout"),
-                                    QApplication::translate("main", "inspect, accelerate or steer."),
+                                    QApplication::translate("main", "inspect, accelerate, steer or compare."),
                                     QStringLiteral("name"), QStringLiteral("inspect"));
     const QCommandLineOption size(QStringLiteral("size"), QApplication::translate("main", "Window size, 1600x1000."),
                                   QStringLiteral("WxH"), QStringLiteral("1600x1000"));

@@ -25,7 +25,7 @@ struct Error;
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
-    static constexpr const char* kLayouts[] = {"inspect", "accelerate", "steer"};
+    static constexpr const char* kLayouts[] = {"inspect", "accelerate", "steer", "compare"};
     explicit MainWindow(Workbench* workbench, QWidget* parent = nullptr);
     void setLayoutName(const QString& layout); ///< one of kLayouts
     const QString& layoutName() const { return m_layout; }
