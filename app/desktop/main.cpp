@@ -81,7 +81,7 @@ int main(int argc, char** argv)
                                        QApplication::translate("main", "light, dark or system."),
                                        QStringLiteral("name"), QStringLiteral("system"));
     const QCommandLineOption layout(QStringLiteral("layout"),
-                                    QApplication::translate("main", "inspect, accelerate, steer or report."),
+                                    QApplication::translate("main", "inspect, accelerate, steer, compare or report."),
                                     QStringLiteral("name"), QStringLiteral("inspect"));
     const QCommandLineOption size(QStringLiteral("size"), QApplication::translate("main", "Window size, 1600x1000."),
                                   QStringLiteral("WxH"), QStringLiteral("1600x1000"));

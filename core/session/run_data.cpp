@@ -6,6 +6,9 @@ namespace ls {
 
 namespace {
 
+/// Views hold on to a lane between two repaints: a fork must not move the others.
+constexpr std::size_t kMostLanes = 8;
+
 /// Lanes are made by GenerationStarted and by forks; a message that names another one opens it, so nothing is lost.
 LaneData& laneOf(RunData& run, const std::string& name)
 {
@@ -15,6 +18,7 @@ LaneData& laneOf(RunData& run, const std::string& name)
     for (const LaneSpec& spec : run.spec.lanes)
         if (spec.name == name)
             lane.methods = spec.methods;
+    run.lanes.reserve(kMostLanes);
     return run.lanes.emplace_back(std::move(lane));
 }
 

@@ -195,7 +195,7 @@ Distribution next(std::span<const std::int32_t> ids, std::uint64_t key)
     for (int i = 0; i < kCandidates; ++i) {
         const auto id = std::int32_t(kFirstWord + mix(state, std::uint64_t(i)) % words().size());
         const double dense = 6.0 * unit(mix(state, 1000 + std::uint64_t(id)));
-        logits[id] = dense + (key ? 0.8 * noise(mix(mix(state, key), std::uint64_t(id))) : 0.0);
+        logits[id] = dense + (key ? 0.3 * noise(mix(mix(state, key), std::uint64_t(id))) : 0.0);
     }
     Distribution out;
     double sum = 0;

@@ -1,6 +1,8 @@
 #include "ui/panels/dashboard_panel.h"
 
+#include "core/report/metrics.h"
 #include "core/stats/summary.h"
+#include "ui/models/metric_cache.h"
 #include "ui/models/run_values.h"
 #include "ui/plots/plot.h"
 #include "ui/plots/repaint_clock.h"
@@ -9,7 +11,9 @@
 #include "ui/shell/workbench.h"
 
 #include <QGridLayout>
+#include <QHBoxLayout>
 #include <QLabel>
+#include <QVBoxLayout>
 
 #include <algorithm>
 #include <cmath>
@@ -23,21 +27,43 @@ constexpr int kWindow = 8; // steps behind one point of the rate
 DashboardPanel::DashboardPanel(Workbench* workbench, QWidget* parent)
     : Panel(QStringLiteral("dashboard"), tr("Dashboard"), workbench, parent)
 {
-    setHelp(tr("Of the run in view. Rate: tokens per second over the last 8 steps of the lane itself. Latency: share "
-               "of steps at most this long. Memory: KV cache in use and own weight copies. KL: of lane B's next-token "
-               "distribution from A's, up to the first divergence."));
+    setHelp(tr("Of the run in view. Throughput: tokens per second over the last 8 steps of the lane itself. Latency: "
+               "share of steps at most this long. Memory: weights shared by all lanes, KV cache in use, own weight "
+               "copies. KL: of lane B's next-token distribution from A's, up to the first divergence."));
     auto* body = new QWidget;
     m_grid = new QGridLayout(body);
-    m_grid->setContentsMargins(4, 4, 4, 4);
-    m_rate = plots::make(QStringLiteral("panel.dashboard.plot.rate"), tr("Tokens per second by token"));
-    plots::axes(m_rate, tr("token"), tr("tok/s"));
-    m_latency = plots::make(QStringLiteral("panel.dashboard.plot.latency"), tr("Share of steps by duration"));
-    plots::axes(m_latency, tr("ms per token"), tr("share of steps"));
-    m_memory = plots::make(QStringLiteral("panel.dashboard.plot.memory"), tr("Memory per lane"));
-    plots::axes(m_memory, tr("lane"), tr("MiB"));
-    m_kl = plots::make(QStringLiteral("panel.dashboard.plot.kl"), tr("KL to lane A by token"));
-    plots::axes(m_kl, tr("token"), tr("KL, nats"));
-    arrange(2);
+    m_grid->setContentsMargins(10, 6, 10, 4);
+    m_grid->setHorizontalSpacing(18);
+    m_grid->setVerticalSpacing(6);
+    const auto cell = [this](QCustomPlot*& plot, QLabel*& side, const char* id, const QString& title,
+                             const QString& description, const QString& x, const QString& y) {
+        plot = plots::make(QStringLiteral("panel.dashboard.plot.") + QLatin1String(id), description);
+        plots::axes(plot, x, y);
+        plot->xAxis->ticker()->setTickCount(4);
+        plot->yAxis->ticker()->setTickCount(4);
+        auto* box = new QWidget;
+        auto* column = new QVBoxLayout(box);
+        column->setContentsMargins(0, 0, 0, 0);
+        column->setSpacing(0);
+        auto* row = new QHBoxLayout;
+        auto* head = new QLabel(title);
+        head->setProperty("role", "title");
+        side = new QLabel;
+        side->setProperty("role", "second");
+        side->setTextFormat(Qt::RichText);
+        row->addWidget(head);
+        row->addStretch(1);
+        row->addWidget(side);
+        column->addLayout(row);
+        column->addWidget(plot, 1);
+        m_cells.push_back(box);
+    };
+    cell(m_rate, m_rateSide, "rate", tr("Throughput"), tr("Tokens per second by token"), tr("token"), tr("tok/s"));
+    cell(m_latency, m_latencySide, "latency", tr("Latency"), tr("Share of steps by duration"), tr("ms per token"),
+         tr("share of steps"));
+    cell(m_memory, m_memorySide, "memory", tr("Memory"), tr("Memory per lane"), tr("lane"), tr("MiB"));
+    cell(m_kl, m_klSide, "kl", tr("KL per token"), tr("KL to lane A by token"), tr("token"), tr("KL, nats"));
+    arrange(4);
     setContent(body);
     setState(State::Empty, tr("Generate to see speed, memory and KL."));
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
@@ -51,17 +77,14 @@ void DashboardPanel::arrange(int columns)
     if (columns == m_columns)
         return;
     m_columns = columns;
-    int i = 0;
-    for (QCustomPlot* plot : {m_rate, m_kl, m_latency, m_memory}) {
-        m_grid->addWidget(plot, i / columns, i % columns);
-        ++i;
-    }
+    for (std::size_t i = 0; i < m_cells.size(); ++i)
+        m_grid->addWidget(m_cells[i], int(i) / columns, int(i) % columns);
 }
 
 void DashboardPanel::resizeEvent(QResizeEvent* event)
 {
     QFrame::resizeEvent(event);
-    arrange(width() > 900 ? 4 : 2);
+    arrange(height() > 380 && width() < 1000 ? 2 : 4);
 }
 
 void DashboardPanel::refresh()
@@ -76,8 +99,14 @@ void DashboardPanel::refresh()
         plot->clearItems();
         plots::style(plot);
     }
+    QStringList lanes, latencies;
+    double usual =
+        0; // ms: steps up to here fill the latency plot; one that recomputed a prefix may take a hundred times longer
+    const auto digits = [](double ms) { return text::number(ms, ms < 10 ? 1 : 0); };
     for (const LaneData& lane : run->lanes) {
         const QString name = text::of(lane.name);
+        const QString tinted = QStringLiteral("<span style=\"color:%1\">%2</span>").arg(theme::laneColor(name).name());
+        lanes << tinted.arg((name == QLatin1String("A") ? QStringLiteral("— ") : QStringLiteral("- - ")) + name);
         QVector<double> tokens, rates, steps;
         const int first = lane.promptTokens() + 1; // the step before carries the prefill
         for (int i = first; i < int(lane.tokens.size()); ++i) {
@@ -92,6 +121,12 @@ void DashboardPanel::refresh()
         }
         plots::laneLine(m_rate, name, name)->setData(tokens, rates, true);
         std::sort(steps.begin(), steps.end());
+        if (!steps.isEmpty()) {
+            const std::vector<double> sorted(steps.begin(), steps.end());
+            latencies << tinted.arg(
+                QStringLiteral("%1 %2 / %3").arg(name, digits(quantile(sorted, 0.5)), digits(quantile(sorted, 0.99))));
+            usual = std::max(usual, 1.5 * quantile(sorted, 0.95));
+        }
         QVector<double> shares;
         for (int i = 0; i < steps.size(); ++i)
             shares << double(i + 1) / double(steps.size());
@@ -111,37 +146,70 @@ void DashboardPanel::refresh()
     for (const ToggleData& toggle : run->toggles)
         plots::mark(m_rate, QStringLiteral("toggle%1").arg(toggle.position), true, toggle.position,
                     theme::laneColor(text::of(toggle.lane)));
-    if (run->memory) {
-        const Memory& memory = *run->memory;
-        auto* kv = new QCPBars(m_memory->xAxis, m_memory->yAxis);
-        auto* own = new QCPBars(m_memory->xAxis, m_memory->yAxis);
-        own->moveAbove(kv);
-        kv->setBrush(theme::color(theme::Role::LaneC));
-        own->setBrush(theme::color(theme::Role::LaneD));
-        kv->setPen(Qt::NoPen);
-        own->setPen(Qt::NoPen);
-        auto ticker = QSharedPointer<QCPAxisTickerText>::create();
-        for (std::size_t i = 0; i < memory.lanes.size(); ++i) {
-            const auto mib = [i](const std::vector<std::int64_t>& bytes) {
-                return i < bytes.size() ? double(bytes[i]) / 1048576 : 0;
-            };
-            kv->addData(double(i), mib(memory.laneKvBytes));
-            own->addData(double(i), mib(memory.laneWeightBytes));
-            ticker->addTick(double(i), text::of(memory.lanes[i]));
-        }
-        m_memory->xAxis->setTicker(ticker);
-    }
+    m_rateSide->setText(lanes.join(QStringLiteral("&nbsp; ")));
+    m_latencySide->setText(latencies.join(QStringLiteral("&nbsp; ")));
+    m_latencySide->setToolTip(tr("Median and 99th percentile, ms"));
+    showMemory(*run);
+    const auto kl = runMetrics(*run);
+    const Metric* meanKl = findMetric(kl, "kl_live", "B-A");
+    m_klSide->setText(meanKl ? tr("mean %1").arg(text::number(meanKl->value, 3)) : QString());
     for (QCustomPlot* plot : {m_rate, m_latency, m_memory, m_kl}) {
         plot->rescaleAxes();
         plot->yAxis->setRangeLower(0); // rates, times and sizes start at 0
-        plot->yAxis->setRangeUpper(std::max(plot->yAxis->range().upper * 1.08, 1e-3));
+        plot->yAxis->setRangeUpper(std::max(plot->yAxis->range().upper * (plot == m_memory ? 1.2 : 1.08), 1e-3));
         if (plot == m_latency)
-            plot->xAxis->setRangeLower(0);
+            plot->xAxis->setRange(0, usual > 0 ? std::min(plot->xAxis->range().upper, usual) : 1);
     }
     m_memory->xAxis->setRange(-0.7, double(run->lanes.size()) - 0.3);
+    if (const LaneData* b = run->lane("B")) // one axis for all tokens, however few have a KL
+        m_kl->xAxis->setRange(b->promptTokens() - 0.7, std::max(int(b->tokens.size()), b->promptTokens() + 8) - 0.3);
     for (QCustomPlot* plot : {m_rate, m_latency, m_memory, m_kl})
         plot->replot(QCustomPlot::rpQueuedReplot);
     setState(run->running ? State::Live : State::Captured);
+}
+
+void DashboardPanel::showMemory(const RunData& run)
+{
+    m_memorySide->clear();
+    if (!run.memory)
+        return;
+    const Memory& memory = *run.memory;
+    const auto bars = [this](theme::Role role) {
+        auto* made = new QCPBars(m_memory->xAxis, m_memory->yAxis);
+        made->setPen(Qt::NoPen);
+        made->setBrush(theme::color(role));
+        made->setWidth(0.6);
+        return made;
+    };
+    QCPBars *weights = bars(theme::Role::LaneA), *kv = bars(theme::Role::LaneC), *own = bars(theme::Role::LaneD);
+    kv->moveAbove(weights);
+    own->moveAbove(kv);
+    auto ticker = QSharedPointer<QCPAxisTickerText>::create();
+    for (std::size_t i = 0; i < memory.lanes.size(); ++i) {
+        const auto mib = [i](const std::vector<std::int64_t>& bytes) {
+            return i < bytes.size() ? double(bytes[i]) / 1048576 : 0;
+        };
+        const double shared = double(memory.weightBytes) / 1048576, cache = mib(memory.laneKvBytes),
+                     copies = mib(memory.laneWeightBytes), sum = shared + cache + copies;
+        weights->addData(double(i), shared);
+        kv->addData(double(i), cache);
+        own->addData(double(i), copies);
+        ticker->addTick(double(i), text::of(memory.lanes[i]));
+        auto* label = new QCPItemText(m_memory);
+        label->setText(text::number(sum, sum < 10 ? 2 : sum < 1000 ? 1 : 0));
+        label->setColor(theme::color(theme::Role::Text));
+        label->setFont(m_memory->xAxis->tickLabelFont());
+        label->setPositionAlignment(Qt::AlignBottom | Qt::AlignHCenter);
+        label->position->setCoords(double(i), sum);
+    }
+    m_memory->xAxis->setTicker(ticker);
+    const auto part = [](theme::Role role, const QString& name) {
+        return QStringLiteral("<span style=\"color:%1\">■</span> %2").arg(theme::color(role).name(), name);
+    };
+    QStringList parts{part(theme::Role::LaneA, tr("weights")), part(theme::Role::LaneC, tr("KV"))};
+    if (std::any_of(memory.laneWeightBytes.begin(), memory.laneWeightBytes.end(), [](auto bytes) { return bytes > 0; }))
+        parts << part(theme::Role::LaneD, tr("own"));
+    m_memorySide->setText(parts.join(QLatin1Char(' ')));
 }
 
 QString DashboardPanel::tableAsTsv() const

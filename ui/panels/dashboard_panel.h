@@ -2,10 +2,15 @@
 
 #include "ui/panels/panel.h"
 
+#include <vector>
+
 class QCustomPlot;
 class QGridLayout;
+class QLabel;
 
 namespace ls {
+
+struct RunData;
 
 /// Live plots of the run in view: rate, step latency, memory, KL to A.
 class DashboardPanel : public Panel {
@@ -19,8 +24,11 @@ protected:
 
 private:
     void refresh();
+    void showMemory(const RunData& run);
     void arrange(int columns);
     QCustomPlot *m_rate, *m_latency, *m_memory, *m_kl;
+    QLabel *m_rateSide, *m_latencySide, *m_memorySide, *m_klSide; ///< legend or numbers beside a plot's title
+    std::vector<QWidget*> m_cells;
     QGridLayout* m_grid;
     int m_columns = 0;
 };

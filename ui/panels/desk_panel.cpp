@@ -71,6 +71,8 @@ DeskPanel::DeskPanel(Workbench* workbench, QWidget* parent)
     m_list->setSpacing(8);
     m_list->addStretch(1);
     scroll->setWidget(list);
+    scroll->viewport()->setAutoFillBackground(false); // the panel's own shows through
+    list->setAutoFillBackground(false);
     column->addWidget(scroll, 1);
     auto* stackTitle = new QLabel(tr("Whole stack, B against A"));
     stackTitle->setProperty("role", "title");

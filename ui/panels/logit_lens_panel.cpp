@@ -7,6 +7,7 @@
 #include "ui/shell/theme.h"
 #include "ui/shell/workbench.h"
 
+#include <QEvent>
 #include <QHeaderView>
 #include <QPainter>
 #include <QStyledItemDelegate>

@@ -131,8 +131,8 @@ ModelPanel::ModelPanel(Workbench* workbench, QWidget* parent)
     m_tree->setItemDelegateForColumn(LayerModel::BarColumn, new BarDelegate(m_tree));
     m_tree->header()->setSectionResizeMode(QHeaderView::Fixed);
     m_tree->header()->setStretchLastSection(true);
-    m_tree->header()->resizeSection(LayerModel::NameColumn, 78);
-    m_tree->header()->resizeSection(LayerModel::StripColumn, 72);
+    m_tree->header()->resizeSection(LayerModel::NameColumn, 74);
+    m_tree->header()->resizeSection(LayerModel::StripColumn, 88);
     column->addWidget(m_tree, 1);
     m_facts->setObjectName(QStringLiteral("model.selection"));
     m_facts->setAccessibleName(tr("Facts about the selection"));

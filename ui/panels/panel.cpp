@@ -1,6 +1,7 @@
 #include "ui/panels/panel.h"
 
 #include "core/spec/method_use.h"
+#include "ui/panels/head_button.h"
 #include "ui/shell/text.h"
 #include "ui/shell/workbench.h"
 
@@ -56,8 +57,7 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
     m_options = new QHBoxLayout;
     m_options->setSpacing(6);
     row->addLayout(m_options);
-    const auto button = [&](const QString& part, const QString& sign, const QString& tip) {
-        auto* tool = new QToolButton;
+    const auto button = [&](const QString& part, QToolButton* tool, const QString& sign, const QString& tip) {
         tool->setObjectName(name + QLatin1Char('.') + part);
         tool->setText(sign);
         tool->setToolTip(tip);
@@ -65,19 +65,22 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
         row->addWidget(tool);
         return tool;
     };
-    auto* update = button(QStringLiteral("update"), tr("Update"), tr("Compute again with the present settings"));
+    auto* update =
+        button(QStringLiteral("update"), new QToolButton, tr("Update"), tr("Compute again with the present settings"));
     update->hide();
     connect(update, &QToolButton::clicked, this, &Panel::actionRequested);
-    auto* copy = button(QStringLiteral("copy"), tr("Copy"), tr("Copy the numbers as a table"));
+    auto* copy =
+        button(QStringLiteral("copy"), new HeadButton(HeadButton::Sign::Copy), {}, tr("Copy the numbers as a table"));
     connect(copy, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(exportText()); });
-    auto* save = button(QStringLiteral("export"), tr("Export"), tr("Export the numbers as a file"));
+    auto* save = button(QStringLiteral("export"), new HeadButton(HeadButton::Sign::Export), {},
+                        tr("Export the numbers as a file"));
     connect(save, &QToolButton::clicked, this, &Panel::exportTable);
-    auto* help = button(QStringLiteral("help"), QStringLiteral("?"), tr("What this panel shows"));
+    auto* help = button(QStringLiteral("help"), new QToolButton, QStringLiteral("?"), tr("What this panel shows"));
     connect(help, &QToolButton::clicked, this,
             [this, help] { QWhatsThis::showText(help->mapToGlobal(QPoint(0, help->height())), m_help, help); });
     layout->addWidget(head);
 
-    auto* body = new QWidget;
+    auto* body = m_body = new QWidget;
     m_stack = new QStackedLayout(body);
     auto* page = new QWidget;
     auto* pageLayout = new QVBoxLayout(page);
@@ -176,6 +179,11 @@ QString Panel::title() const
 void Panel::addOption(QWidget* widget)
 {
     m_options->addWidget(widget);
+}
+
+void Panel::setStrip(QWidget* strip)
+{
+    m_layout->insertWidget(m_layout->indexOf(m_body), strip);
 }
 
 void Panel::setFooter(QWidget* footer)

@@ -34,6 +34,7 @@ public:
     void showError(const Error& error);
     void setContent(QWidget* content);
     void addOption(QWidget* widget); ///< into the header, before copy
+    void setStrip(QWidget* strip);   ///< above the body, in every state
     void setFooter(QWidget* footer); ///< below the body, in every state
     void setHelp(const QString& text);
     void hideTableButtons(); ///< for panels without a table
@@ -67,6 +68,7 @@ private:
     QHBoxLayout* m_options = nullptr;
     QStackedLayout* m_stack = nullptr;
     QVBoxLayout* m_layout = nullptr;
+    QWidget* m_body = nullptr;
 };
 
 } // namespace ls

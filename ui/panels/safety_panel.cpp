@@ -1,8 +1,8 @@
 #include "ui/panels/safety_panel.h"
 
 #include "core/data/datasets.h"
-#include "core/report/metrics.h"
 #include "ui/client/engine_client.h"
+#include "ui/models/metric_cache.h"
 #include "ui/models/run_values.h"
 #include "ui/plots/plot.h"
 #include "ui/plots/repaint_clock.h"
@@ -40,8 +40,8 @@ SafetyPanel::SafetyPanel(Workbench* workbench, QWidget* parent)
     m_list->verticalHeader()->setDefaultSectionSize(20);
     m_list->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
     m_list->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_list->setMinimumWidth(230);
-    m_list->setMaximumWidth(300);
+    for (const int numbers : {1, 2})
+        m_list->horizontalHeader()->setSectionResizeMode(numbers, QHeaderView::ResizeToContents);
     m_fit->setObjectName(QStringLiteral("safety.train"));
     m_fit->setAccessibleName(tr("Fit the direction on XSTest"));
     addOption(m_fit);
@@ -49,15 +49,16 @@ SafetyPanel::SafetyPanel(Workbench* workbench, QWidget* parent)
     m_note->setProperty("role", "third");
     plots::axes(m_byToken, tr("token"), tr("score, train sd"));
     plots::axes(m_byBlock, tr("block"), tr("AUROC"));
+    for (QCustomPlot* plot : {m_byToken, m_byBlock}) { // low panels are narrow, too
+        plot->xAxis->ticker()->setTickCount(3);
+        plot->yAxis->ticker()->setTickCount(4);
+    }
     auto* body = new QWidget;
-    auto* grid = new QGridLayout(body);
-    grid->setContentsMargins(4, 4, 4, 4);
-    grid->addWidget(m_byToken, 0, 0, 1, 2);
-    grid->addWidget(m_byBlock, 1, 0);
-    grid->addWidget(m_list, 1, 1);
-    grid->addWidget(m_note, 2, 0, 1, 2);
-    grid->setColumnStretch(0, 3);
-    grid->setColumnStretch(1, 2);
+    m_grid = new QGridLayout(body);
+    m_grid->setContentsMargins(4, 4, 4, 4);
+    m_grid->addWidget(m_note, 2, 0, 1, 3);
+    m_grid->setRowStretch(0, 1);
+    arrange();
     setContent(body);
     setState(State::Empty, tr("Fit the direction once, then generate."), tr("Fit on XSTest (450 prompts)"));
     connect(m_fit, &QPushButton::clicked, this, &SafetyPanel::fit);
@@ -70,9 +71,30 @@ SafetyPanel::SafetyPanel(Workbench* workbench, QWidget* parent)
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
     connect(workbench, &Workbench::runAppended, this, later);
     connect(workbench, &Workbench::experimentChanged, this, later);
+    connect(&MetricCache::instance(), &MetricCache::changed, this, later);
+    connect(workbench, &Workbench::sessionChanged, this, [this] { m_listed = -1; });
     for (const auto signal : {&Workbench::runChanged, &Workbench::selectionChanged, &Workbench::generationStateChanged,
                               &Workbench::sessionChanged, &Workbench::modelChanged})
         connect(workbench, signal, this, later);
+}
+
+void SafetyPanel::arrange()
+{
+    const bool low = height() < 330;
+    const bool fitted = !m_byBlock->isHidden();
+    m_grid->addWidget(m_byToken, 0, 0, 1, low ? 1 : 3);
+    m_grid->addWidget(m_byBlock, low ? 0 : 1, low ? 1 : 0, 1, low ? 1 : 2);
+    m_grid->addWidget(m_list, low ? 0 : 1, 2);
+    m_grid->setRowStretch(1, fitted && !low ? 1 : 0);
+    m_grid->setColumnStretch(0, 3);
+    m_grid->setColumnStretch(1, fitted || !low ? 2 : 0);
+    m_list->setFixedWidth(low ? 230 : 260);
+}
+
+void SafetyPanel::resizeEvent(QResizeEvent* event)
+{
+    Panel::resizeEvent(event);
+    arrange();
 }
 
 void SafetyPanel::fit()
@@ -135,7 +157,7 @@ void SafetyPanel::showTokens()
     if (const int position = workbench()->selection().position; position >= 0)
         plots::mark(m_byToken, QStringLiteral("selected"), true, position, theme::color(theme::Role::Accent),
                     Qt::SolidLine);
-    m_byToken->yAxis->setLabel(block >= 0 ? tr("score, block %1 (sd)").arg(block) : tr("score, last block (sd)"));
+    m_byToken->yAxis->setLabel(block >= 0 ? tr("sd, block %1").arg(block) : tr("sd, last block"));
     m_byToken->rescaleAxes();
     const QCPRange range = m_byToken->yAxis->range();
     m_byToken->yAxis->setRange(std::min(-1.0, range.lower * 1.1), std::max(1.0, range.upper * 1.1));
@@ -146,11 +168,14 @@ void SafetyPanel::showFit()
 {
     const ExperimentData* fit = workbench()->latestExperiment(QStringLiteral("fit_safety"));
     const int block = workbench()->selection().block;
-    if (fit && fit->state == "done" && fit->id != m_listed && !fit->rows.empty()) {
+    static const std::vector<Metric> none;
+    const bool fitted = fit && fit->state == "done" && !fit->rows.empty();
+    const auto& metrics = fitted ? MetricCache::instance().of(*fit) : none;
+    m_byBlock->setVisible(fitted);
+    m_list->setVisible(fitted);
+    arrange();
+    if (fitted && fit->id != m_listed && !metrics.empty()) {
         m_listed = fit->id;
-        std::map<int, Metric> areas; // layer -> AUROC of the held-out half, as in the report
-        for (const Metric& metric : experimentMetrics(*fit))
-            areas[QString::fromStdString(metric.name).section(QLatin1Char('/'), 1).toInt()] = metric;
         m_byBlock->clearPlottables();
         QCPGraph* line = m_byBlock->addGraph();
         line->setPen(QPen(theme::color(theme::Role::Accent), 1.8));
@@ -160,25 +185,21 @@ void SafetyPanel::showFit()
             edge->setPen(Qt::NoPen);
         QColor band = theme::color(theme::Role::Accent);
         band.setAlpha(50);
-        upper->setBrush(band);
-        upper->setChannelFillGraph(lower);
-        const int layers = areas.empty() ? 0 : areas.rbegin()->first + 1;
+        high->setBrush(band);
+        high->setChannelFillGraph(low);
+        int layers = 0;
+        while (findMetric(metrics, "safety_auroc/" + std::to_string(layers), "A"))
+            ++layers;
         m_list->setRowCount(layers);
         for (int layer = 0; layer < layers; ++layer) {
-            const auto area = areas.find(layer);
-            const bool known = area != areas.end();
-            const double nan = std::nan("");
-            const double low = known ? area->second.low.value_or(nan) : nan;
-            const double high = known ? area->second.high.value_or(nan) : nan;
-            if (known) {
-                line->addData(layer - 1, area->second.value);
-                lower->addData(layer - 1, low);
-                upper->addData(layer - 1, high);
-            }
+            const Metric& area = *findMetric(metrics, "safety_auroc/" + std::to_string(layer), "A");
+            const double x = layer - 1, least = area.low.value_or(area.value), most = area.high.value_or(area.value);
+            line->addData(x, area.value);
+            low->addData(x, least);
+            high->addData(x, most);
             const QString cells[] = {layer == 0 ? tr("embed") : tr("block %1").arg(layer - 1),
-                                     text::number(known ? area->second.value : nan, 3),
-                                     known ? QStringLiteral("%1 … %2").arg(text::number(low, 3), text::number(high, 3))
-                                           : QStringLiteral("—")};
+                                     text::number(area.value, 3),
+                                     QStringLiteral("%1 … %2").arg(text::number(least, 3), text::number(most, 3))};
             for (int c = 0; c < 3; ++c) {
                 auto* item = new QTableWidgetItem(cells[c]);
                 item->setTextAlignment((c == 0 ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);

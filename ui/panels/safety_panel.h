@@ -3,6 +3,7 @@
 #include "ui/panels/panel.h"
 
 class QCustomPlot;
+class QGridLayout;
 class QLabel;
 class QPushButton;
 class QTableWidget;
@@ -17,13 +18,18 @@ public:
     explicit SafetyPanel(Workbench* workbench, QWidget* parent = nullptr);
     QString tableAsTsv() const override;
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
+    void arrange(); ///< low panels put everything beside each other
     void refresh();
     void showTokens();
     void showFit();
     void fit();
 
     QCustomPlot *m_byToken, *m_byBlock;
+    QGridLayout* m_grid;
     QTableWidget* m_list;
     QLabel* m_note;
     QPushButton* m_fit;

@@ -48,9 +48,19 @@ void TokenFlow::setLane(const LaneData* lane)
     m_lane = lane;
     m_selected = -1;
     m_markers.clear();
+    m_changed.clear();
     m_boxes.clear();
     verticalScrollBar()->setValue(0);
     append();
+}
+
+void TokenFlow::setFirst(int position)
+{
+    if (position == m_first)
+        return;
+    m_first = position;
+    layOut(0);
+    viewport()->update();
 }
 
 void TokenFlow::append()
@@ -73,6 +83,10 @@ void TokenFlow::layOut(std::size_t from)
     const int right = std::max(60, viewport()->width() - kMargin);
     const std::size_t count = m_lane ? m_lane->tokens.size() : 0;
     for (std::size_t i = from; i < count; ++i) {
+        if (int(i) < m_first) {
+            m_boxes.push_back({});
+            continue;
+        }
         const std::string& piece = m_lane->tokens[i].text;
         const QString text = text::token(piece);
         const int width = std::max(4, metrics.horizontalAdvance(text));
@@ -116,7 +130,7 @@ void TokenFlow::setSelected(int position)
     if (position == m_selected)
         return;
     m_selected = position;
-    if (position >= 0 && position < shown()) {
+    if (position >= m_first && position >= 0 && position < shown()) {
         const QRect rect = m_boxes[std::size_t(position)].rect;
         const int y = verticalScrollBar()->value();
         if (rect.top() < y)
@@ -134,6 +148,13 @@ void TokenFlow::setMarkers(std::map<int, QString> markers)
     viewport()->update();
 }
 
+void TokenFlow::setChanged(std::vector<bool> changed, const QColor& color)
+{
+    m_changed = std::move(changed);
+    m_changedColor = color;
+    viewport()->update();
+}
+
 QString TokenFlow::describe(int position) const
 {
     if (!m_lane || position < 0 || position >= int(m_lane->tokens.size()))
@@ -145,6 +166,8 @@ QString TokenFlow::describe(int position) const
                             text::number(token.entropy, 3));
     if (m_scale != Scale::None && m_value)
         text += QLatin1Char('\n') + m_label + QLatin1Char(' ') + text::number(m_value(position), 3);
+    if (std::size_t(position) < m_changed.size() && m_changed[std::size_t(position)])
+        text += QLatin1Char('\n') + tr("differs from the other lane");
     if (const auto marker = m_markers.find(position); marker != m_markers.end())
         text += QLatin1Char('\n') + marker->second;
     return text;
@@ -156,14 +179,16 @@ void TokenFlow::paintEvent(QPaintEvent* event)
     painter.fillRect(event->rect(), theme::color(theme::Role::Panel));
     painter.setFont(viewport()->font());
     const int dy = -verticalScrollBar()->value();
-    for (std::size_t i = 0; i < m_boxes.size(); ++i) {
+    for (std::size_t i = std::size_t(std::max(0, m_first)); i < m_boxes.size(); ++i) {
         const QRect rect = m_boxes[i].rect.translated(0, dy);
         if (rect.bottom() + kLine < event->rect().top() || rect.top() - kLine > event->rect().bottom())
             continue;
         const double value = m_scale != Scale::None && m_value ? m_value(int(i)) : std::nan("");
-        if (std::isfinite(value)) {
-            const QColor tint = m_scale == Scale::Signed ? theme::signedColor(value / m_high)
-                                                         : theme::viridis((value - m_low) / (m_high - m_low));
+        const bool changed = i < m_changed.size() && m_changed[i];
+        if (std::isfinite(value) || changed) {
+            const QColor tint = changed                    ? m_changedColor
+                                : m_scale == Scale::Signed ? theme::signedColor(value / m_high)
+                                                           : theme::viridis((value - m_low) / (m_high - m_low));
             QColor pale = tint;
             pale.setAlphaF(0.24F);
             painter.fillRect(rect, pale);
@@ -200,7 +225,7 @@ void TokenFlow::resizeEvent(QResizeEvent* event)
 int TokenFlow::at(const QPoint& point) const
 {
     const QPoint place = point + QPoint(0, verticalScrollBar()->value());
-    for (std::size_t i = 0; i < m_boxes.size(); ++i)
+    for (std::size_t i = std::size_t(std::max(0, m_first)); i < m_boxes.size(); ++i)
         if (m_boxes[i].rect.adjusted(0, -3, 1, 4).contains(place))
             return int(i);
     return -1;
@@ -220,7 +245,7 @@ void TokenFlow::keyPressEvent(QKeyEvent* event)
         return;
     }
     const int from = m_selected < 0 ? shown() - 1 : m_selected + step;
-    Q_EMIT selected(std::clamp(from, 0, shown() - 1));
+    Q_EMIT selected(std::clamp(from, std::min(m_first, shown() - 1), shown() - 1));
 }
 
 bool TokenFlow::viewportEvent(QEvent* event)

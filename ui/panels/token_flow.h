@@ -3,6 +3,7 @@
 #include "core/session/run_data.h"
 
 #include <QAbstractScrollArea>
+#include <QColor>
 #include <QString>
 
 #include <functional>
@@ -23,9 +24,12 @@ public:
     using ValueOf = std::function<double(int position)>;
     void setColouring(Scale scale, ValueOf value, const QString& label);
     void setLane(const LaneData* lane); ///< null empties; keeps nothing of the old lane
+    void setFirst(int position);        ///< tokens before it are not shown: a reply without its prompt
     void append();                      ///< new tokens or values arrived
     void setSelected(int position);
     void setMarkers(std::map<int, QString> markers); ///< position -> tooltip
+    /// Tokens that differ from the other text, by position: tinted and underlined in `color`, whatever the colouring.
+    void setChanged(std::vector<bool> changed, const QColor& color);
     const LaneData* lane() const { return m_lane; }
     int shown() const { return int(m_boxes.size()); }
     std::pair<double, double> limits() const { return {m_low, m_high}; }
@@ -58,7 +62,10 @@ private:
     QString m_label;
     double m_low = 0, m_high = 1;
     int m_selected = -1;
+    int m_first = 0;
     std::map<int, QString> m_markers;
+    std::vector<bool> m_changed;
+    QColor m_changedColor;
 };
 
 } // namespace ls

@@ -137,6 +137,7 @@ HeatMap::HeatMap(const QString& objectName, const QString& accessibleName, QWidg
         if (column >= 0 && column < m_columns.size() && row >= 0 && row < m_rows)
             Q_EMIT cellClicked(column, row);
     });
+    connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, &HeatMap::labelColumns);
     connect(this, &QCustomPlot::mouseDoubleClick, this, [this] {
         xAxis->setRange(-0.5, double(m_columns.size()) - 0.5);
         replot();
@@ -157,6 +158,10 @@ void HeatMap::setData(const std::vector<std::vector<float>>& values, const QStri
     m_scale->axis()->setTickLabelColor(theme::color(Role::TextSecond));
     m_scale->axis()->setLabelColor(theme::color(Role::TextSecond));
     m_scale->axis()->setLabel(unit);
+    m_scale->axis()->setTickLabelFont(xAxis->tickLabelFont());
+    m_scale->axis()->setLabelFont(xAxis->tickLabelFont());
+    m_scale->axis()->setSubTickPen(Qt::NoPen);
+    m_scale->axis()->ticker()->setTickCount(4);
     const int columnCount = int(columns.size());
     const bool grown = columnCount != m_columns.size() || m_rows != int(rows.size());
     const bool whole = m_columns.isEmpty() || xAxis->range().upper >= double(m_columns.size()) - 1.5;

@@ -4,31 +4,96 @@
 
 #include <QDockWidget>
 
+#include <algorithm>
 #include <vector>
 
 namespace ls {
 
 namespace {
 
-/// Columns of one area; docks of one column are tabs.
+/// Docks in one place: tabs, or beside each other in windows wide enough.
 using Group = std::vector<const char*>;
+struct Row {
+    Group docks;
+    int height; ///< px; 0 = an equal share of what is left
+};
 struct Layout {
     Group left;
-    std::vector<Group> right;  ///< top to bottom
-    std::vector<Group> bottom; ///< left to right
-    int bottomShare;           ///< of the height, in percent
+    std::vector<Group> right; ///< top to bottom
+    std::vector<Row> centre;  ///< top to bottom, below the lanes
+    Group foot = {};          ///< below centre and right
+    bool lanes = true;
 };
 
 const Layout& layoutOf(const QString& name)
 {
     static const std::map<QString, Layout> layouts{
-        {QStringLiteral("inspect"), {{"model"}, {{"methods"}, {"logitLens"}}, {{"punctuation"}, {"safety"}}, 46}},
-        {QStringLiteral("accelerate"), {{"model"}, {{"methods"}}, {{"dashboard"}}, 44}},
-        {QStringLiteral("steer"), {{"model"}, {{"methods"}}, {{"steering"}, {"safety"}, {"dashboard"}}, 46}},
-        {QStringLiteral("report"), {{}, {}, {{"report"}}, 100}}};
+        {QStringLiteral("inspect"),
+         {{"model"}, {{"methods"}, {"logitLens"}}, {{{"punctuation", "safety"}, 400}, {{"dashboard"}, 236}}}},
+        {QStringLiteral("accelerate"), {{"model"}, {{"methods"}}, {{{"speed"}, 240}, {{"dashboard"}, 250}}}},
+        {QStringLiteral("steer"), {{"model"}, {{"methods"}}, {{{"steering", "safety"}, 400}, {{"dashboard"}, 236}}}},
+        {QStringLiteral("compare"),
+         {{"session"}, {{"accuracy"}}, {{{"compareText"}, 240}, {{"compareStreams"}, 0}}, {"experiments"}, false}},
+        {QStringLiteral("report"), {{}, {}, {{{"report"}, 0}}, {}, false}}};
     const auto found = layouts.find(name);
     return found == layouts.end() ? layouts.begin()->second : found->second;
 }
+
+constexpr int kFootHeight = 210;
+constexpr int kBars = 130; // menu, run bar, status bar and the gaps between
+
+/// Puts docks into an area: groups follow each other along `direction`; docks of a group are tabs, or stand across it.
+class Placer {
+public:
+    Placer(QMainWindow* window, const std::map<QString, QDockWidget*>& docks)
+        : m_window(window)
+        , m_docks(docks)
+    {
+    }
+    /// The first dock of each group that has one.
+    QList<QDockWidget*> place(Qt::DockWidgetArea area, const std::vector<Group>& groups, Qt::Orientation direction,
+                              bool oneTabbed)
+    {
+        const bool wide = m_window->width() >= 1900 && area != Qt::LeftDockWidgetArea;
+        std::vector<QList<QDockWidget*>> found;
+        for (const Group& group : groups) {
+            QList<QDockWidget*> docks;
+            for (const char* id : group)
+                if (const auto dock = m_docks.find(QString::fromLatin1(id)); dock != m_docks.end())
+                    docks << dock->second;
+            if (!docks.isEmpty())
+                found.push_back(docks);
+        }
+        // Heads first: a dock beside one that already has tabs would become another tab.
+        QList<QDockWidget*> heads;
+        for (const auto& docks : found) {
+            if (heads.isEmpty())
+                m_window->addDockWidget(area, docks.front());
+            else if (oneTabbed)
+                m_window->tabifyDockWidget(heads.back(), docks.front());
+            else
+                m_window->splitDockWidget(heads.back(), docks.front(), direction);
+            heads << docks.front();
+        }
+        for (const auto& docks : found)
+            for (int i = 1; i < docks.size(); ++i)
+                if (wide && !oneTabbed)
+                    m_window->splitDockWidget(docks[i - 1], docks[i],
+                                              direction == Qt::Vertical ? Qt::Horizontal : Qt::Vertical);
+                else
+                    m_window->tabifyDockWidget(docks[i - 1], docks[i]);
+        for (const auto& docks : found)
+            for (QDockWidget* dock : docks)
+                dock->show();
+        for (auto head = heads.rbegin(); head != heads.rend(); ++head)
+            (*head)->raise(); // the first one last: it is the tab in front
+        return oneTabbed ? heads.mid(0, 1) : heads;
+    }
+
+private:
+    QMainWindow* m_window;
+    const std::map<QString, QDockWidget*>& m_docks;
+};
 
 } // namespace
 
@@ -38,13 +103,14 @@ QDockWidget* makeDock(Panel* panel)
     dock->setObjectName(QStringLiteral("dock.") + panel->id());
     dock->setWidget(panel);
     panel->head()->setProperty("dockHead", true);
+    panel->setProperty("docked", true);
     dock->setTitleBarWidget(panel->head()); // one title instead of two; dragging it still moves the dock
     return dock;
 }
 
 bool layoutShowsLanes(const QString& layout)
 {
-    return layoutOf(layout).bottomShare < 100;
+    return layoutOf(layout).lanes;
 }
 
 void applyLayout(QMainWindow* window, const std::map<QString, QDockWidget*>& docks, const QString& name)
@@ -55,65 +121,58 @@ void applyLayout(QMainWindow* window, const std::map<QString, QDockWidget*>& doc
         dock->setFloating(false);
         window->removeDockWidget(dock);
     }
+    window->setCorner(Qt::TopLeftCorner, Qt::LeftDockWidgetArea);
     window->setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
-    window->setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
-    const auto dockOf = [&docks](const char* id) {
-        const auto found = docks.find(QString::fromLatin1(id));
-        return found == docks.end() ? nullptr : found->second;
-    };
-    /// Places groups beside each other along `direction`, or all as tabs of one.
-    const auto place = [&](Qt::DockWidgetArea area, const std::vector<Group>& groups, Qt::Orientation direction,
-                           bool tabs) {
-        QDockWidget* last = nullptr;
-        QDockWidget* front = nullptr;
-        for (const Group& group : groups) {
-            bool first = !tabs || !last;
-            for (const char* id : group) {
-                QDockWidget* dock = dockOf(id);
-                if (!dock)
-                    continue;
-                if (!last)
-                    window->addDockWidget(area, dock);
-                else if (first)
-                    window->splitDockWidget(last, dock, direction);
-                else
-                    window->tabifyDockWidget(last, dock);
-                dock->show();
-                if (!front)
-                    front = dock;
-                first = false;
-                last = dock;
-            }
-        }
-        if (front)
-            front->raise();
-        return front;
-    };
-    QDockWidget* left = place(Qt::LeftDockWidgetArea, {layout.left}, Qt::Vertical, false);
-    QDockWidget* right = place(Qt::RightDockWidgetArea, layout.right, Qt::Vertical, narrow || low);
-    QDockWidget* bottom = place(Qt::BottomDockWidgetArea, layout.bottom, Qt::Horizontal, window->width() < 1900);
+    window->setCorner(Qt::TopRightCorner, Qt::RightDockWidgetArea);
+    window->setCorner(Qt::BottomRightCorner, layout.foot.empty() ? Qt::RightDockWidgetArea : Qt::BottomDockWidgetArea);
+    Placer placer(window, docks);
+    std::vector<Group> rows;
+    for (const Row& row : layout.centre)
+        rows.push_back(row.docks);
+    const auto left = placer.place(Qt::LeftDockWidgetArea, {layout.left}, Qt::Vertical, false);
+    const auto right = placer.place(Qt::RightDockWidgetArea, layout.right, Qt::Vertical, narrow || low);
+    const auto foot = placer.place(Qt::BottomDockWidgetArea, {layout.foot}, Qt::Vertical, false);
+    // Without lanes the panels are the centre: the area above the foot.
+    const auto centre = placer.place(layout.lanes ? Qt::BottomDockWidgetArea : Qt::TopDockWidgetArea, rows,
+                                     Qt::Vertical, layout.lanes && low);
+
     QList<QDockWidget*> columns;
     QList<int> widths;
-    if (left) {
-        columns << left;
+    if (!left.isEmpty()) {
+        columns << left.front();
         widths << (narrow ? 262 : 290);
     }
-    if (right) {
-        columns << right;
+    if (!right.isEmpty()) {
+        columns << right.front();
         widths << (narrow ? 372 : 400);
     }
     window->resizeDocks(columns, widths, Qt::Horizontal);
-    if (bottom)
-        window->resizeDocks({bottom}, {(window->height() - 130) * layout.bottomShare / 100}, Qt::Vertical);
-    if (!low && !narrow && layout.right.size() == 2)
-        if (QDockWidget* second = dockOf(layout.right[1][0]); right && second)
-            window->resizeDocks({right, second}, {window->height() * 45 / 100, window->height() * 55 / 100},
-                                Qt::Vertical);
-    if (window->width() >= 1900 && layout.bottom.size() == 2)
-        if (QDockWidget* second = dockOf(layout.bottom[1][0]); bottom && second) {
-            const int room = window->width() - 700;
-            window->resizeDocks({bottom, second}, {room * 58 / 100, room * 42 / 100}, Qt::Horizontal);
+
+    const int room = window->height() - kBars;
+    const auto scaled = [low](int height) { return low ? height * 3 / 4 : height; };
+    QList<QDockWidget*> stack = centre;
+    QList<int> heights;
+    if (layout.lanes && low) {
+        heights << room * 46 / 100;
+    } else {
+        int fixed = foot.isEmpty() ? 0 : scaled(kFootHeight), open = 0;
+        for (const Row& row : layout.centre) {
+            fixed += scaled(row.height);
+            open += row.height == 0;
         }
+        for (int i = 0; i < centre.size() && i < int(layout.centre.size()); ++i) {
+            const int height = scaled(layout.centre[std::size_t(i)].height);
+            heights << (height > 0 ? height : std::max(120, (room - fixed) / std::max(1, open)));
+        }
+    }
+    if (!foot.isEmpty()) {
+        stack << foot.front();
+        heights << scaled(kFootHeight);
+    }
+    if (stack.size() == heights.size() && !stack.isEmpty())
+        window->resizeDocks(stack, heights, Qt::Vertical);
+    if (right.size() == 2)
+        window->resizeDocks(right, {window->height() * 45 / 100, window->height() * 55 / 100}, Qt::Vertical);
 }
 
 } // namespace ls

@@ -1,14 +1,20 @@
 #include "ui/shell/main_window.h"
 
 #include "ui/client/engine_client.h"
+#include "ui/panels/accuracy_panel.h"
+#include "ui/panels/compare_streams_panel.h"
+#include "ui/panels/compare_text_panel.h"
 #include "ui/panels/dashboard_panel.h"
 #include "ui/panels/desk_panel.h"
+#include "ui/panels/experiments_panel.h"
 #include "ui/panels/lane.h"
 #include "ui/panels/logit_lens_panel.h"
 #include "ui/panels/model_panel.h"
 #include "ui/panels/punctuation_panel.h"
 #include "ui/panels/report_panel.h"
 #include "ui/panels/safety_panel.h"
+#include "ui/panels/session_panel.h"
+#include "ui/panels/speed_panel.h"
 #include "ui/panels/steering_panel.h"
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/banner.h"
@@ -149,8 +155,11 @@ void MainWindow::buildRunBar()
     };
     spring();
     m_layouts = new QButtonGroup(this);
-    const std::pair<const char*, QString> layouts[] = {
-        {"inspect", tr("Inspect")}, {"accelerate", tr("Accelerate")}, {"steer", tr("Steer")}, {"report", tr("Report")}};
+    const std::pair<const char*, QString> layouts[] = {{"inspect", tr("Inspect")},
+                                                       {"accelerate", tr("Accelerate")},
+                                                       {"steer", tr("Steer")},
+                                                       {"compare", tr("Compare")},
+                                                       {"report", tr("Report")}};
     int number = 0;
     for (const auto& [id, title] : layouts) {
         auto* made = new QPushButton(title);
@@ -206,6 +215,7 @@ void MainWindow::buildCentre()
     column->addWidget(m_lanes, 1);
     m_pages->addWidget(m_welcome);
     m_pages->addWidget(work);
+    m_pages->addWidget(new QWidget); // layouts without lanes
     setCentralWidget(m_pages);
     connect(m_prompt, &PromptRow::submitted, m_generate, &QAction::trigger);
     connect(m_welcome, &WelcomePage::openModel, this, [this] { chooseModel(); });
@@ -235,6 +245,12 @@ void MainWindow::buildDocks()
     addPanel(new DashboardPanel(m_workbench));
     addPanel(new SteeringPanel(m_workbench));
     addPanel(m_report = new ReportPanel(m_workbench));
+    addPanel(new SpeedPanel(m_workbench));
+    addPanel(new SessionPanel(m_workbench));
+    addPanel(new CompareTextPanel(m_workbench));
+    addPanel(new CompareStreamsPanel(m_workbench));
+    addPanel(new AccuracyPanel(m_workbench));
+    addPanel(new ExperimentsPanel(m_workbench));
     for (const MethodSchema& schema : methodSchemas()) {
         QAction* add =
             addAction(m_methodsMenu, ("add." + schema.id).c_str(), tr("Add %1").arg(text::of(schema.title)), {});
@@ -331,11 +347,17 @@ void MainWindow::arrange()
     if (m_welcoming) {
         for (const auto& [id, dock] : m_docks)
             dock->hide();
+        m_pages->setCurrentIndex(0);
+        m_pages->setMaximumHeight(QWIDGETSIZE_MAX);
         m_pages->show();
         return;
     }
     m_arrangedFor = (width() < 1400 ? 0 : 1) + (height() < 860 ? 0 : 2);
-    m_pages->setVisible(layoutShowsLanes(m_layout));
+    // Without lanes the centre is an empty page without height: it still keeps the side docks at their widths.
+    const bool lanes = layoutShowsLanes(m_layout);
+    m_pages->setCurrentIndex(lanes ? 1 : 2);
+    m_pages->setMaximumHeight(lanes ? QWIDGETSIZE_MAX : 0);
+    m_pages->show();
     applyLayout(this, m_docks, m_layout);
 }
 
@@ -355,7 +377,6 @@ void MainWindow::refresh()
     const bool welcoming = !model && !m_workbench->run();
     if (welcoming != m_welcoming || (m_arrangedFor < 0 && !welcoming)) {
         m_welcoming = welcoming;
-        m_pages->setCurrentIndex(welcoming ? 0 : 1);
         arrange();
     }
     m_generate->setEnabled(client->model().has_value() && !m_workbench->generating());
@@ -462,7 +483,8 @@ void MainWindow::nextRegion(int step)
         regions.push_back(m_welcoming ? findChild<QWidget*>(QStringLiteral("welcome.openModel"))
                                       : findChild<QWidget*>(QStringLiteral("prompt.text")));
     for (const char* name :
-         {"lane.A.tokens", "lane.B.tokens", "model.tree", "desk.add", "lens.table", "steer.vectors", "report.sections"})
+         {"lane.A.tokens", "lane.B.tokens", "model.tree", "desk.add", "lens.table", "steer.vectors", "session.tree",
+          "compare.text.A", "compare.text.B", "acc.tasks", "speed.table", "exp.table", "report.sections"})
         if (QWidget* widget = findChild<QWidget*>(QLatin1String(name)); widget && widget->isVisible())
             regions.push_back(widget);
     const auto now = std::find_if(regions.begin(), regions.end(), [](QWidget* widget) {

@@ -26,7 +26,7 @@ struct Error;
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
-    static constexpr const char* kLayouts[] = {"inspect", "accelerate", "steer", "report"};
+    static constexpr const char* kLayouts[] = {"inspect", "accelerate", "steer", "compare", "report"};
     explicit MainWindow(Workbench* workbench, QWidget* parent = nullptr);
     void setLayoutName(const QString& layout); ///< one of kLayouts
     const QString& layoutName() const { return m_layout; }

@@ -1,5 +1,6 @@
 #include "ui/shell/picture.h"
 
+#include "ui/models/metric_cache.h"
 #include "ui/panels/report_pages.h"
 #include "ui/panels/report_panel.h"
 #include "ui/plots/repaint_clock.h"
@@ -41,6 +42,7 @@ QPixmap draw(QWidget* window)
         window->layout()->activate();
         RepaintClock::instance().flush();
         waitForReport(window);
+        MetricCache::instance().finish();
     }
     return window->grab();
 }

@@ -155,9 +155,11 @@ QMainWindow::separator { background: @window; width: 6px; height: 6px; }
 QSplitter::handle { background: @window; }
 QFrame#panelFrame, QFrame[panel="true"] { background: @panel; border: 1px solid @border; border-radius: 4px; }
 QFrame[card="true"] { background: @panel; border: 1px solid @border; border-radius: 4px; }
-QWidget[dockHead="true"] { background: @panel; border: 1px solid @border; border-bottom: none; }
 QFrame[card="true"][state="unavailable"], QFrame[card="true"][state="conflict"] { border-color: @error; }
+QFrame[panel="true"][docked="true"] { border-top: none; border-top-left-radius: 0; border-top-right-radius: 0; }
 QWidget[head="true"] { border: none; border-bottom: 1px solid @border; background: transparent; }
+QWidget[dockHead="true"] { background: @panel; border: 1px solid @border;
+    border-top-left-radius: 4px; border-top-right-radius: 4px; }
 QLabel[role="title"] { font-weight: 600; color: @text; }
 QLabel[role="second"] { color: @second; }
 QLabel[role="third"] { color: @third; }
@@ -196,6 +198,8 @@ QTreeView, QTableView, QListView, QTextBrowser, QPlainTextEdit, QTextEdit {
     background: @panel; color: @text; border: none; alternate-background-color: @window;
     selection-background-color: @selection; selection-color: @text; }
 QTableView { gridline-color: @grid; }
+QHeaderView { background: @panel; border: none; }
+QTreeView::item { min-height: 19px; }
 QHeaderView::section { background: @panel; color: @second; border: none; border-bottom: 1px solid @border; padding: 3px 6px; }
 QScrollArea { background: transparent; border: none; }
 QMenuBar { background: @panel; color: @text; border-bottom: 1px solid @border; }
@@ -203,7 +207,9 @@ QMenuBar::item:selected, QMenu::item:selected { background: @accent; color: @onA
 QMenu { background: @panel; color: @text; border: 1px solid @strong; }
 QMenu::item:disabled { color: @third; }
 QToolBar { background: @panel; border: none; border-bottom: 1px solid @border; spacing: 6px; padding: 4px 8px; }
-QStatusBar { background: @panel; color: @second; border-top: 1px solid @border; }
+QStatusBar { background: @panel; color: @second; border-top: 1px solid @border; min-height: 26px; }
+QStatusBar QLabel { padding: 0 6px; }
+QStatusBar QLabel[chip="true"] { padding: 2px 8px; }
 QStatusBar::item { border: none; }
 QProgressBar { background: @grid; border: none; border-radius: 3px; text-align: center; color: @text; max-height: 14px; }
 QProgressBar::chunk { background: @accent; border-radius: 3px; }
