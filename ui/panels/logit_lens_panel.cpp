@@ -8,6 +8,7 @@
 #include "ui/shell/workbench.h"
 
 #include <QEvent>
+#include <QEvent>
 #include <QHeaderView>
 #include <QPainter>
 #include <QStyledItemDelegate>
