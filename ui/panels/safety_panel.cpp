@@ -179,9 +179,9 @@ void SafetyPanel::showFit()
         m_byBlock->clearPlottables();
         QCPGraph* line = m_byBlock->addGraph();
         line->setPen(QPen(theme::color(theme::Role::Accent), 1.8));
-        QCPGraph* lower = m_byBlock->addGraph();
-        QCPGraph* upper = m_byBlock->addGraph();
-        for (QCPGraph* edge : {lower, upper})
+        QCPGraph* low = m_byBlock->addGraph();
+        QCPGraph* high = m_byBlock->addGraph();
+        for (QCPGraph* edge : {low, high})
             edge->setPen(Qt::NoPen);
         QColor band = theme::color(theme::Role::Accent);
         band.setAlpha(50);
