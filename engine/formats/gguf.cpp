@@ -93,8 +93,9 @@ const char* typeName(std::uint32_t number)
 /// Reads the header; every length is checked against the bytes that are left before anything is taken.
 class Cursor {
 public:
-    explicit Cursor(std::span<const std::uint8_t> bytes)
+    explicit Cursor(std::span<const std::uint8_t> bytes, std::size_t offset = 0)
         : m_bytes(bytes)
+        , m_offset(offset)
     {
     }
     std::size_t offset() const { return m_offset; }
@@ -115,23 +116,34 @@ public:
         m_offset += sizeof(T);
         return value;
     }
-    Result<std::string> takeString()
+    Result<std::string_view> takeText()
     {
         LS_TRY(const auto length, take<std::uint64_t>());
         if (length > left())
             return damaged("a text is longer than the file");
-        std::string text(reinterpret_cast<const char*>(m_bytes.data() + m_offset), std::size_t(length));
+        const std::string_view text(reinterpret_cast<const char*>(m_bytes.data() + m_offset), std::size_t(length));
         m_offset += std::size_t(length);
         return text;
     }
+    Result<std::string> takeString()
+    {
+        LS_TRY(const std::string_view text, takeText());
+        return std::string(text);
+    }
+    /// The caller has checked that so many bytes are left.
+    void skip(std::size_t bytes) { m_offset += bytes; }
 
 private:
     std::span<const std::uint8_t> m_bytes;
     std::size_t m_offset = 0;
 };
 
-struct Value;
-using Array = std::vector<Value>;
+/// A list stays in the file and is read when it is asked for: a vocabulary has a million entries.
+struct Array {
+    Kind kind = Kind::U8;
+    std::uint64_t count = 0;
+    std::size_t offset = 0; ///< where its items begin; all of them lie inside the file
+};
 struct Value {
     std::variant<std::int64_t, double, bool, std::string, Array> data;
 };
@@ -168,6 +180,23 @@ Result<Value> takeNumber(Cursor& cursor)
             return cursor.damaged("a number is too large");
         return Value{std::int64_t(value)};
     }
+}
+
+Result<Value> takeValue(Cursor& cursor, Kind kind, int depth);
+
+/// Walks over the items, so that a list that leaves the file is found when the file is opened.
+Status skipItems(Cursor& cursor, const Array& array, int depth)
+{
+    const bool fixed = array.kind != Kind::String && array.kind != Kind::Array;
+    if (fixed)
+        cursor.skip(std::size_t(array.count) * smallestSize(array.kind));
+    for (std::uint64_t i = 0; !fixed && i < array.count; ++i) {
+        if (array.kind == Kind::String)
+            LS_CHECK(cursor.takeText());
+        else
+            LS_CHECK(takeValue(cursor, Kind::Array, depth + 1));
+    }
+    return success();
 }
 
 Result<Value> takeValue(Cursor& cursor, Kind kind, int depth)
@@ -208,25 +237,25 @@ Result<Value> takeValue(Cursor& cursor, Kind kind, int depth)
             return cursor.damaged("an array of an unknown kind");
         if (count > cursor.left() / smallestSize(Kind(type)))
             return cursor.damaged("an array is longer than the file");
-        Array items;
-        items.reserve(std::size_t(count));
-        for (std::uint64_t i = 0; i < count; ++i) {
-            LS_TRY(items.emplace_back(), takeValue(cursor, Kind(type), depth + 1));
-        }
-        return Value{std::move(items)};
+        const Array array{Kind(type), count, cursor.offset()};
+        LS_CHECK(skipItems(cursor, array, depth));
+        return Value{array};
     }
     }
     return cursor.damaged("a value of an unknown kind");
 }
 
-json shownValue(const Value& value)
+json shownValue(const Value& value, std::span<const std::uint8_t> file)
 {
-    constexpr std::size_t kLongest = 16;
+    constexpr std::uint64_t kLongest = 16;
     if (const auto* array = std::get_if<Array>(&value.data)) {
         json items = json::array();
-        for (std::size_t i = 0; i < std::min(array->size(), kLongest); ++i)
-            items.push_back(shownValue((*array)[i]));
-        return array->size() <= kLongest ? items : json{{"count", array->size()}, {"first", items}};
+        Cursor cursor(file, array->offset);
+        for (std::uint64_t i = 0; i < std::min(array->count, kLongest); ++i) {
+            const auto item = takeValue(cursor, array->kind, 1);
+            items.push_back(item ? shownValue(item.value(), file) : json());
+        }
+        return array->count <= kLongest ? items : json{{"count", array->count}, {"first", items}};
     }
     return std::visit(
         [](const auto& plain) -> json {
@@ -278,7 +307,7 @@ public:
     {
         json out = json::object();
         for (const auto& [key, value] : m_values)
-            out[utf8::repaired(key)] = shownValue(value);
+            out[utf8::repaired(key)] = shownValue(value, m_mapped.bytes());
         return out;
     }
     std::string fingerprint() const override;
@@ -306,13 +335,16 @@ private:
         if (!array)
             return wrongKey(key, "a list");
         std::vector<T> out;
-        out.reserve(array->size());
-        for (const Value& item : *array) {
+        out.reserve(std::size_t(array->count));
+        Cursor cursor(m_mapped.bytes(), array->offset);
+        for (std::uint64_t i = 0; i < array->count; ++i) {
+            LS_TRY(const Value item, takeValue(cursor, array->kind, 1));
             const T* value = std::get_if<T>(&item.data);
             if (!value)
                 return wrongKey(key, "a list of one kind");
             out.push_back(*value);
         }
+        releasePages(m_mapped.bytes().subspan(array->offset, cursor.offset() - array->offset));
         return out;
     }
     Status parseTensors(Cursor& cursor, std::uint64_t count);

@@ -33,6 +33,15 @@ Result<MappedFile> MappedFile::open(const std::string& path)
     return MappedFile({static_cast<const std::uint8_t*>(address), size});
 }
 
+void releasePages(std::span<const std::uint8_t> bytes)
+{
+    const auto page = std::uintptr_t(sysconf(_SC_PAGESIZE));
+    const auto begin = (std::uintptr_t(bytes.data()) + page - 1) / page * page;
+    const auto end = (std::uintptr_t(bytes.data()) + bytes.size()) / page * page;
+    if (begin < end)
+        madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : m_bytes(std::exchange(other.m_bytes, {}))
 {

@@ -25,4 +25,8 @@ private:
     std::span<const std::uint8_t> m_bytes;
 };
 
+/// Gives pages of a mapped file that have been read back at once, so that they do not count as memory in use. They may
+/// be read again, from the file.
+void releasePages(std::span<const std::uint8_t> bytes);
+
 } // namespace ls

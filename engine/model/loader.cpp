@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -161,6 +162,9 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
     info.templateFingerprint = text.templateFingerprint;
     info.hasChatTemplate = model->m_template != nullptr;
 
+#ifdef __GLIBC__
+    malloc_trim(0); // what reading the vocabulary took on the way; a model is no place to keep it
+#endif
     // everything is checked before anything is allocated
     LS_TRY(const auto specs, listTensors(*family, *file, model->m_config, model->m_weights));
     for (const TensorSpec& spec : specs) {

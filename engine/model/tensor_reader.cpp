@@ -1,12 +1,10 @@
 #include "engine/formats/gguf.h"
+#include "engine/formats/mapped_file.h"
 #include "engine/model/tensor_list.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/BFloat16.h>
 #include <fmt/format.h>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,16 +15,6 @@
 namespace ls {
 
 namespace {
-
-/// Pages of the file that have been read are given back at once: memory stays at one copy of the weights.
-void releasePages(std::span<const std::uint8_t> bytes)
-{
-    const auto page = std::uintptr_t(sysconf(_SC_PAGESIZE));
-    const auto begin = (std::uintptr_t(bytes.data()) + page - 1) / page * page;
-    const auto end = (std::uintptr_t(bytes.data()) + bytes.size()) / page * page;
-    if (begin < end)
-        madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
 
 constexpr const char* kSplit = "MXFP4_SPLIT"; // 16 bytes per 32 values, the exponents in a tensor of their own
 
@@ -118,7 +106,7 @@ Status readRows(const TensorSpec& spec, const StoredRows& rows, std::int64_t beg
 {
     std::vector<float> row(std::size_t(rows.width));
     std::size_t unreleased = std::size_t(begin) * rows.bytes; // the embedding alone can be a sixth of a model
-    constexpr std::size_t kRelease = 4 << 20;
+    constexpr std::size_t kRelease = 1 << 20;
     for (std::int64_t r = begin; r < end; ++r) {
         if (const std::size_t here = std::size_t(r) * rows.bytes; here - unreleased >= kRelease) {
             releasePages(spec.source->bytes.subspan(unreleased, here - unreleased));
