@@ -50,9 +50,8 @@ Result<ContextFragment> tokenise(const Tokenizer& tokenizer, const nlohmann::jso
     ContextFragment fragment;
     // Special tokens in the text are text here; BOS comes before it where the model expects one.
     LS_TRY(std::vector<std::int32_t> ids, tokenizer.tokenize(text, false));
-    std::vector<std::size_t> bounds{0};
-    for (const std::int32_t id : ids)
-        bounds.push_back(std::min(text.size(), bounds.back() + tokenizer.bytes(id).size()));
+    std::vector<std::size_t> bounds = tokenEnds(tokenizer, ids, text);
+    bounds.insert(bounds.begin(), 0);
     fragment.classes = tokenClasses(text, words, bounds);
     if (tokenizer.addsBos()) {
         ids.insert(ids.begin(), tokenizer.bosId());

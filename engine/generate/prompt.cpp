@@ -40,15 +40,8 @@ int countTemplateTokens(const Tokenizer& tokenizer, const Prompt& prompt, const 
     }
     if (begin == std::string::npos)
         return 0;
-    std::size_t end = 0;
-    int count = 0;
-    for (const std::int32_t id : prompt.ids) {
-        end += tokenizer.bytes(id).size();
-        if (end > begin)
-            break;
-        ++count;
-    }
-    return count;
+    const std::vector<std::size_t> ends = tokenEnds(tokenizer, prompt.ids, prompt.rendered);
+    return int(std::upper_bound(ends.begin(), ends.end(), begin) - ends.begin());
 }
 
 } // namespace

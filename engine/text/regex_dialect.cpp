@@ -138,9 +138,12 @@ private:
             std::string_view name;
             const char* content;
         };
-        static constexpr Named kNamed[] = {{"[:alpha:]", R"(\p{Alphabetic}\x{363}-\x{36F})"},       {"[:digit:]", R"(\p{Nd})"},
-                                           {"[:alnum:]", R"(\p{Alphabetic}\p{Nd})"}, {"[:upper:]", R"(\p{Uppercase})"},
-                                           {"[:lower:]", R"(\p{Lowercase})"},        {"[:space:]", kSpace}};
+        static constexpr Named kNamed[] = {{"[:alpha:]", R"(\p{Alphabetic}\x{363}-\x{36F})"},
+                                           {"[:digit:]", R"(\p{Nd})"},
+                                           {"[:alnum:]", R"(\p{Alphabetic}\p{Nd})"},
+                                           {"[:upper:]", R"(\p{Uppercase})"},
+                                           {"[:lower:]", R"(\p{Lowercase})"},
+                                           {"[:space:]", kSpace}};
         for (const Named& named : kNamed)
             if (starts(named.name))
                 return replace(named.name.size(), named.content);

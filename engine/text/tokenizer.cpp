@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -83,6 +84,20 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool special)
     if (!ids)
         throw std::runtime_error(ids.error().message);
     return std::move(ids).value();
+}
+
+std::vector<std::size_t> tokenEnds(const Tokenizer& tokenizer, std::span<const std::int32_t> ids, std::string_view text)
+{
+    std::string all;
+    std::vector<std::size_t> ends;
+    for (const std::int32_t id : ids) {
+        all += tokenizer.bytes(id);
+        ends.push_back(all.size());
+    }
+    const std::size_t before = all.ends_with(text) ? all.size() - text.size() : 0;
+    for (std::size_t& end : ends)
+        end = std::min(end - std::min(end, before), text.size());
+    return ends;
 }
 
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer)

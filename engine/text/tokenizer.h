@@ -77,4 +77,9 @@ private:
     std::vector<DecodeMemory> m_memory;
 };
 
+/// For every id the place in `text` (bytes) where its token ends. Tokens before the text, BOS and SentencePiece's first
+/// space, end at 0. Exact where normalising leaves the text alone.
+std::vector<std::size_t> tokenEnds(const Tokenizer& tokenizer, std::span<const std::int32_t> ids,
+                                   std::string_view text);
+
 } // namespace ls

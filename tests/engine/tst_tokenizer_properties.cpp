@@ -20,6 +20,7 @@ private Q_SLOTS:
     void brokenUtf8_isRepairedFirst();
     void bytes_addUpToTheText_data() { roundTrip_isTheNormalisedText_data(); }
     void bytes_addUpToTheText();
+    void tokenEnds_arePlacesInTheText();
     void longTexts_takeLinearTime_data();
     void longTexts_takeLinearTime();
     void utf8_isJudgedAsByQt();
@@ -122,6 +123,38 @@ void TestTokenizerProperties::bytes_addUpToTheText()
     for (const auto id : tokenizer->encode(text))
         all += tokenizer->bytes(id);
     QCOMPARE(all, text);
+}
+
+void TestTokenizerProperties::tokenEnds_arePlacesInTheText()
+{
+    for (const char* name : {"gpt2", "llama2", "gemma", "unigram"}) {
+        const auto tokenizer = golden(name);
+        QVERIFY(tokenizer);
+        const std::string text = "the king and the queen";
+        const auto ids = tokenizer->encode(text);
+        const auto ends = tokenEnds(*tokenizer, ids, text);
+        QCOMPARE(ends.size(), ids.size());
+        QVERIFY(std::is_sorted(ends.begin(), ends.end()));
+        QCOMPARE(ends.back(), text.size());
+        std::string all; // the first space of SentencePiece is not in the text
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const std::string bytes = tokenizer->bytes(ids[i]);
+            all += bytes;
+            QVERIFY(std::string_view(all).ends_with(text.substr(0, ends[i])));
+            QVERIFY(all.size() - ends[i] <= 1);
+        }
+    }
+    auto withBos = test::readJson(test::goldenTokenizerPath("gpt2"));
+    withBos["post_processor"] = {
+        {"type", "RobertaProcessing"}, {"cls", {"<|im_start|>", 2}}, {"sep", {"<|im_end|>", 3}}};
+    const auto tokenizer = Tokenizer::fromJson(withBos.dump());
+    QVERIFY(tokenizer.ok());
+    QCOMPARE(tokenizer.value()->bosId(), 2);
+    QCOMPARE(tokenizer.value()->eosId(), 3);
+    QVERIFY(tokenizer.value()->addsBos());
+    auto ids = tokenizer.value()->encode("aé");
+    ids.pop_back(); // the end token; what is behind the text would count as text
+    QCOMPARE(tokenEnds(*tokenizer.value(), ids, "aé"), (std::vector<std::size_t>{0, 1, 2, 3})); // two bytes of é
 }
 
 void TestTokenizerProperties::longTexts_takeLinearTime_data()
