@@ -212,7 +212,7 @@ void TestGguf::splitModel_isOneFile()
         return m_folder.filePath(QStringLiteral("m-0000%1-of-00003.gguf").arg(number)).toStdString();
     };
     for (int i = 0; i < 3; ++i)
-        test::writeFile(name(i + 1), part(i, 3, "t" + std::to_string(i)).all());
+        test::writeFile(name(i + 1), part(i, 3, std::string(1, 't').append(std::to_string(i))).all());
     for (int asked = 1; asked <= 3; ++asked) { // any part opens all
         const auto opened = GgufFile::open(name(asked));
         QVERIFY2(opened.ok(), opened.ok() ? "" : opened.error().message.c_str());
