@@ -13,6 +13,7 @@ namespace ls::cli {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 std::atomic<bool> interrupted = false;
 bool verbose = false;
@@ -48,9 +49,10 @@ Result<PromptSpec> PromptFlags::read() const
         LS_TRY(prompt.text, readText(file));
     }
     if (!chat.empty()) {
-        LS_TRY(json messages, readJson(chat));
+        LS_TRY(const std::string source, readText(chat));
+        auto messages = ordered_json::parse(source, nullptr, false);
         if (messages.is_object() && messages.contains("messages"))
-            messages = json(messages["messages"]);
+            messages = ordered_json(messages["messages"]);
         if (!messages.is_array() || messages.empty())
             return Error{Errc::InvalidParameter,
                          fmt::format("{} holds no chat messages.", chat),
@@ -147,15 +149,16 @@ Result<MethodSet> readMethods(const std::string& path)
     return methods;
 }
 
-Status readJsonLines(std::istream& in, std::size_t batch, const std::function<Status(const std::vector<json>&)>& each)
+Status readJsonLines(std::istream& in, std::size_t batch,
+                     const std::function<Status(const std::vector<ordered_json>&)>& each)
 {
-    std::vector<json> waiting;
+    std::vector<ordered_json> waiting;
     int number = 0;
     for (std::string line; std::getline(in, line);) {
         ++number;
         if (line.find_first_not_of(" \t\r") == std::string::npos)
             continue;
-        json parsed = json::parse(line, nullptr, false);
+        ordered_json parsed = ordered_json::parse(line, nullptr, false);
         if (!parsed.is_object())
             return Error{Errc::FileFormat, fmt::format("Line {} of the input is no JSON object.", number),
                          "Every line is one object.", line.substr(0, 200)};

@@ -76,9 +76,9 @@ Result<std::string> readText(const std::string& path);
 Result<nlohmann::json> readJson(const std::string& path);
 /// A --methods file; empty path = no methods. Vector files named in it are looked up beside it first.
 Result<MethodSet> readMethods(const std::string& path);
-/// Calls `each` with the objects of a JSONL stream, a batch at a time; empty lines are skipped.
+/// Calls `each` with the objects of a JSONL stream, a batch at a time, keys in their order; empty lines are skipped.
 Status readJsonLines(std::istream& in, std::size_t batch,
-                     const std::function<Status(const std::vector<nlohmann::json>&)>& each);
+                     const std::function<Status(const std::vector<nlohmann::ordered_json>&)>& each);
 
 /// One line of JSON; text that is not UTF-8 is repaired.
 std::string jsonLine(const nlohmann::json& json);

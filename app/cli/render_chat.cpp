@@ -30,7 +30,7 @@ Result<int> run(const Options& options)
         LS_TRY(OpenEngine open, openModel(options.model, {}));
         engine = std::move(open.process);
     }
-    LS_CHECK(readJsonLines(std::cin, kBatch, [&](const std::vector<json>& lines) -> Status {
+    LS_CHECK(readJsonLines(std::cin, kBatch, [&](const std::vector<nlohmann::ordered_json>& lines) -> Status {
         request.requestId = engine->nextRequestId();
         request.contexts = lines;
         LS_TRY(const Rendered answer, ask<Rendered>(*engine, request, {}, &interrupted));

@@ -15,9 +15,9 @@ constexpr std::size_t kBatch = 256;
 Result<int> run(const std::string& path, bool special)
 {
     LS_TRY(EnginePtr engine, startEngine());
-    LS_CHECK(readJsonLines(std::cin, kBatch, [&](const std::vector<json>& lines) -> Status {
+    LS_CHECK(readJsonLines(std::cin, kBatch, [&](const std::vector<nlohmann::ordered_json>& lines) -> Status {
         TokenizeText request{engine->nextRequestId(), {}, special, path};
-        for (const json& line : lines) {
+        for (const nlohmann::ordered_json& line : lines) {
             const auto text = line.find("text");
             if (text == line.end() || !text->is_string())
                 return Error{Errc::FileFormat, "An input line has no \"text\".", "Every line is {\"text\": \"...\"}.",

@@ -130,6 +130,23 @@ TensorBlob tensorFromJson(const json& value)
     return blob;
 }
 
+nlohmann::ordered_json orderedFromJson(const json& value, const char* name)
+{
+    using nlohmann::ordered_json;
+    if (!value.is_string())
+        return ordered_json(value);
+    constexpr int kDeepest = 500; // values are copied and written recursively
+    bool tooDeep = false;
+    const auto watch = [&](int depth, ordered_json::parse_event_t, ordered_json&) {
+        tooDeep = tooDeep || depth > kDeepest;
+        return !tooDeep;
+    };
+    ordered_json out = ordered_json::parse(value.get_ref<const std::string&>(), watch, false);
+    if (out.is_discarded() || tooDeep)
+        throw DecodeError{std::string(name) + " is no JSON text"};
+    return out;
+}
+
 } // namespace fields
 
 std::vector<std::uint8_t> encode(const ClientMessage& message)

@@ -21,6 +21,7 @@ struct DecodeError {
 
 nlohmann::json tensorToJson(const TensorBlob& blob);
 TensorBlob tensorFromJson(const nlohmann::json& json);
+nlohmann::ordered_json orderedFromJson(const nlohmann::json& json, const char* name);
 
 template <typename T>
 nlohmann::json toJson(const T& value)
@@ -33,6 +34,9 @@ nlohmann::json toJson(const T& value)
         return tensorToJson(value);
     } else if constexpr (std::same_as<T, MethodSet>) {
         return ls::toJson(value);
+    } else if constexpr (std::same_as<T, nlohmann::ordered_json>) {
+        // Maps on the wire are sorted; where the order of keys matters the value travels as JSON text.
+        return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     } else if constexpr (requires { value.begin(); } && !std::same_as<T, std::string> &&
                          !std::same_as<T, nlohmann::json>) {
         nlohmann::json out = nlohmann::json::array();
@@ -67,6 +71,8 @@ void fromJson(const nlohmann::json& json, T& out, const char* name)
         out = std::move(methods).value();
     } else if constexpr (std::same_as<T, nlohmann::json>) {
         out = json;
+    } else if constexpr (std::same_as<T, nlohmann::ordered_json>) {
+        out = orderedFromJson(json, name);
     } else if constexpr (std::same_as<T, std::string>) {
         need(json.is_string(), "a string");
         out = json.template get_ref<const std::string&>();

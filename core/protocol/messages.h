@@ -62,8 +62,8 @@ struct SamplerSpec {
 /// The prompt in exactly one of three forms: ids, else chat messages, else text.
 struct PromptSpec {
     std::string text;
-    nlohmann::json messages =
-        nlohmann::json::array(); ///< [{"role": "user", "content": "..."}]; rendered by the template
+    nlohmann::ordered_json messages =
+        nlohmann::ordered_json::array(); ///< [{"role": "user", "content": "..."}]; rendered by the template
     std::vector<std::int32_t> ids;
     bool operator==(const PromptSpec&) const = default;
     static constexpr auto fields()
@@ -218,7 +218,7 @@ struct TokenizeText { ///< answered by Tokenized; `path` may name a tokenizer.js
 struct RenderChat {
     static constexpr const char* kType = "render_chat";
     std::uint32_t requestId = 0;
-    nlohmann::json contexts = nlohmann::json::array();
+    nlohmann::ordered_json contexts = nlohmann::ordered_json::array(); ///< templates may write maps: order matters
     std::string source;
     std::string bosToken, eosToken, now;
     bool operator==(const RenderChat&) const = default;

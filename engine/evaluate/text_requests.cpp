@@ -36,20 +36,24 @@ Result<Tokenized> tokenizeTexts(const Model* model, const TokenizeText& request)
 Result<Rendered> renderChats(const Model* model, const RenderChat& request)
 {
     std::unique_ptr<ChatTemplate> own;
+    std::string mistake; // of the template: every context gets it, as if it failed while rendering
     if (!request.source.empty()) {
-        LS_TRY(own, ChatTemplate::parse(request.source));
+        if (auto parsed = ChatTemplate::parse(request.source))
+            own = std::move(parsed).value();
+        else
+            mistake = parsed.error().message;
     } else if (!model) {
         return noModel();
     } else if (!model->chatTemplate()) {
         return Error{
             Errc::TemplateFailed, "This model has no chat template that can be used.", "Name a template file.", {}};
     }
-    const ChatTemplate& chat = own ? *own : *model->chatTemplate();
+    const ChatTemplate* chat = own || !mistake.empty() ? own.get() : model->chatTemplate();
     const auto special = [&](const std::string& given, int id) {
         return given.empty() && model && id >= 0 ? model->tokenizer().bytes(id) : given;
     };
     Rendered rendered{request.requestId};
-    for (nlohmann::json context : request.contexts) {
+    for (nlohmann::ordered_json context : request.contexts) {
         if (!context.is_object())
             return Error{Errc::InvalidParameter,
                          "A chat context must be a map with \"messages\".",
@@ -63,7 +67,11 @@ Result<Rendered> renderChats(const Model* model, const RenderChat& request)
         fill("eos_token", special(request.eosToken, model ? model->config().eosId : -1));
         if (!request.now.empty())
             fill("strftime_now", request.now);
-        auto text = chat.render(context);
+        if (!chat) {
+            rendered.results.push_back({{"error", mistake}});
+            continue;
+        }
+        auto text = chat->render(context);
         rendered.results.push_back(text ? nlohmann::json{{"rendered", text.value()}}
                                         : nlohmann::json{{"error", text.error().message}});
     }

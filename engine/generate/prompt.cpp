@@ -11,7 +11,7 @@ namespace ls {
 
 namespace {
 
-Result<std::string> renderMessages(const Model& model, const nlohmann::json& messages)
+Result<std::string> renderMessages(const Model& model, const nlohmann::ordered_json& messages)
 {
     if (!model.chatTemplate())
         return Error{Errc::TemplateFailed,
@@ -27,11 +27,11 @@ Result<std::string> renderMessages(const Model& model, const nlohmann::json& mes
 }
 
 /// Tokens that end before the first user text begins.
-int countTemplateTokens(const Tokenizer& tokenizer, const Prompt& prompt, const nlohmann::json& messages)
+int countTemplateTokens(const Tokenizer& tokenizer, const Prompt& prompt, const nlohmann::ordered_json& messages)
 {
     std::size_t begin = std::string::npos;
     for (const auto& message : messages) {
-        if (!message.is_object() || message.value("role", nlohmann::json()) != "user")
+        if (!message.is_object() || message.value("role", nlohmann::ordered_json()) != "user")
             continue;
         const auto content = message.find("content");
         if (content != message.end() && content->is_string())

@@ -174,7 +174,7 @@ private:
         say(Failed::from(id, {code, std::move(message), std::move(hint), {}}));
     }
     void noModel(std::uint32_t id) { fail(id, Errc::InvalidParameter, "No model is open.", "Open a model first."); }
-    static std::string render(const nlohmann::json& messages)
+    static std::string render(const nlohmann::ordered_json& messages)
     {
         std::string text;
         for (const auto& message : messages)

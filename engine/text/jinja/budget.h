@@ -15,7 +15,7 @@ struct Failure {
 constexpr std::size_t kMaxSource = std::size_t(4) << 20;   ///< bytes of a template
 constexpr std::size_t kMaxOutput = std::size_t(32) << 20;  ///< bytes of a rendered text, and of any text or list
 constexpr std::size_t kMaxMemory = std::size_t(512) << 20; ///< bytes made while rendering, all together
-constexpr std::size_t kMaxSteps = 30'000'000;              ///< expressions, statements and 64-byte scans
+constexpr std::size_t kMaxSteps = 10'000'000;              ///< expressions, statements and 64-byte scans
 constexpr int kMaxNesting = 400;                           ///< of brackets and blocks in a template
 constexpr int kMaxRecursion = 1000;                        ///< of evaluation: about 100 nested macro calls
 constexpr int kMaxValueDepth = 200;                        ///< lists in lists

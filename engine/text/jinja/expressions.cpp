@@ -49,10 +49,14 @@ Value Machine::evaluateKind(const Expression& e)
     case Kind::Call:
         return evaluateCall(e, nullptr);
     case Kind::Filter: {
+        if (!findFilter(e.text)) // in a branch: parse() refuses it elsewhere
+            throw Failure{fmt::format("No filter named {} found.", quoted(e.text))};
         Value subject = evaluate(*e.items[0]);
         return filter(e.text, std::move(subject), evaluateArguments(e.arguments));
     }
     case Kind::Test: {
+        if (!findTest(e.text))
+            throw Failure{fmt::format("No test named {} found.", quoted(e.text))};
         const Value subject = evaluate(*e.items[0]);
         return Value(test(e.text, subject, evaluateArguments(e.arguments)));
     }

@@ -110,7 +110,7 @@ void JsonWriter::writeText(std::string_view text)
             out += '\\';
             out += kShort[kNamed.find(char(c))];
         } else if (c < 0x20 || (m_ascii && c > 0x7E && c < 0x10000)) {
-            out += c == 0x7F ? "\x7f" : fmt::format("\\u{:04x}", code);
+            out += fmt::format("\\u{:04x}", code);
         } else if (m_ascii && c >= 0x10000) {
             out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + (code & 0x3FF));
         } else {

@@ -64,6 +64,13 @@ Value Machine::call(const Value& callee, Arguments& arguments)
 {
     if (const Undefined* undefined = callee.undefined())
         throw Failure{undefined->message};
+    if (const Loop* loop = callee.loop()) {
+        Parameters parameters("loop", arguments, {"iterable"}, 1);
+        if (!loop->again)
+            throw Failure{"The loop must have the 'recursive' marker to be called recursively."};
+        const Level level(m_budget);
+        return loop->again(parameters[0]);
+    }
     const Function* function = callee.function();
     if (!function)
         throw Failure{fmt::format("'{}' object is not callable", typeName(callee))};

@@ -335,6 +335,10 @@ StatementPtr Parser::parseTransparent(std::string_view tag)
     std::string name;
     if (tag == "block") {
         name = expect(Token::Name).text;
+        if (is(Token::Sub))
+            fail("Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an "
+                 "underscore "
+                 "instead.");
         while (skipWord("scoped") || skipWord("required")) {
         }
     } else if (tag == "autoescape") {

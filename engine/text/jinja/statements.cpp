@@ -136,22 +136,21 @@ std::string Machine::loop(const Statement& statement, const Value& iterable, int
     state->items = std::make_shared<const Sequence>(Sequence{Sequence::Kind::List, std::move(items), state->depth, {}});
     const ScopePtr outer = m_scope;
     const Restore<ScopePtr> scope(m_scope, outer);
-    Value loopValue(state);
     if (statement.recursive)
-        loopValue =
-            function("loop", Function::Kind::Function, [&statement, level](Machine& machine, Arguments& arguments) {
-                Parameters parameters("loop", arguments, {"iterable"}, 1);
-                return machine.text(machine.loop(statement, parameters[0], level + 1));
-            });
+        state->again = [this, &statement, level, outer](const Value& inner) {
+            const Restore<ScopePtr> around(m_scope, outer); // the body does not see the variables of this round
+            return text(loop(statement, inner, level + 1));
+        };
     for (; state->index < state->items->items.size(); ++state->index) {
         m_budget.step();
         m_scope = std::make_shared<Scope>(outer);
-        m_scope->set("loop", loopValue);
+        m_scope->set("loop", Value(state));
         assign(*statement.target, state->items->items[state->index]);
         if (run(statement.body) == Flow::Break)
             break;
     }
     state->lastChanged.reset();
+    state->again = nullptr;
     return output;
 }
 

@@ -75,7 +75,7 @@ std::vector<std::string_view> splitWords(std::string_view text, std::int64_t lim
     std::vector<std::string_view> parts;
     for (text = stripLeft(text); !text.empty(); text = stripLeft(text)) {
         if (limit >= 0 && std::int64_t(parts.size()) == limit) {
-            parts.push_back(stripRight(text));
+            parts.push_back(text); // as it is, spaces at its end too
             break;
         }
         std::size_t end = 0;
@@ -91,12 +91,10 @@ std::vector<std::string_view> splitWordsRight(std::string_view text, std::int64_
 {
     std::vector<std::string_view> words = splitWords(text, -1);
     if (limit >= 0 && std::int64_t(words.size()) > limit) {
-        const std::size_t rest = words.size() - std::size_t(limit); // these stay together
-        const std::string_view first = words[0], last = words[rest - 1];
+        const std::size_t rest = words.size() - std::size_t(limit); // these stay together, with the spaces before them
+        const std::string_view last = words[rest - 1];
         words.erase(words.begin(), words.begin() + std::ptrdiff_t(rest - 1));
-        words[0] = std::string_view(first.data(), std::size_t(last.data() + last.size() - first.data()));
-        if (limit == 0)
-            words[0] = stripRight(text);
+        words[0] = text.substr(0, std::size_t(last.data() + last.size() - text.data()));
     }
     return words;
 }

@@ -128,7 +128,8 @@ struct Loop {
     std::size_t index = 0;
     std::optional<Values> lastChanged;
     int depth = 1;
-    int level = 0; ///< of recursive loops
+    int level = 0;                            ///< of recursive loops
+    std::function<Value(const Value&)> again; ///< loop(items) of a recursive loop, while it runs
 };
 
 /// Limited depth of nesting. Failure: too deep.
