@@ -80,13 +80,13 @@ std::unique_ptr<Lane> Lane::fork(std::string name) const
     return std::unique_ptr<Lane>(new Lane(*this, std::move(name)));
 }
 
-Result<at::Tensor> Lane::run(Forward& forward, KvCache& cache, int begin, int end, bool allLogits)
+Result<at::Tensor> Lane::run(Forward& forward, KvCache& cache, int begin, int end, bool allLogits, bool taps)
 {
     ForwardInput input;
     input.ids = std::span(m_ids).subspan(std::size_t(begin), std::size_t(end - begin));
     input.promptLength = m_settings.promptLength;
     input.allLogits = allLogits;
-    input.taps = m_taps.empty() ? nullptr : &m_taps;
+    input.taps = m_taps.empty() || !taps ? nullptr : &m_taps;
     input.interrupted = m_settings.interrupted;
     auto logits = forward.run(input, cache);
     if (!logits)
@@ -206,10 +206,12 @@ Result<std::int64_t> Lane::change(PlanPtr plan, int from)
     const bool whole = from == 0; // then the old cache waits untouched until the new one is complete
     KvCache& cache = whole ? fresh : m_cache;
     cache.truncate(from);
+    // Old positions were read when their tokens were made; probing them again would cost more than running them.
+    const int unread = std::max(from, std::min(m_reported, length() - 1));
     at::Tensor last;
-    for (int begin = from; begin < length(); begin += kRerunPiece) {
-        const int end = std::min(begin + kRerunPiece, length());
-        auto logits = run(next, cache, begin, end, false);
+    for (int begin = from, end = 0; begin < length(); begin = end) {
+        end = std::min(begin + kRerunPiece, begin < unread ? unread : length());
+        auto logits = run(next, cache, begin, end, false, begin >= unread);
         if (!logits) {
             if (!whole) { // the position that was cut off, again under the old plan
                 m_cache.truncate(from);
@@ -219,7 +221,8 @@ Result<std::int64_t> Lane::change(PlanPtr plan, int from)
             return logits.error();
         }
         last = logits.value();
-        readTaps(begin, end);
+        if (begin >= unread)
+            readTaps(begin, end);
     }
     if (whole)
         m_cache = std::move(fresh);

@@ -64,7 +64,7 @@ public:
 
 private:
     Lane(const Lane& other, std::string name);
-    Result<at::Tensor> run(Forward& forward, KvCache& cache, int begin, int end, bool allLogits);
+    Result<at::Tensor> run(Forward& forward, KvCache& cache, int begin, int end, bool allLogits, bool taps = true);
     void readTaps(int begin, int end);
     void setNext(const at::Tensor& logits, const at::Tensor& logprobs);
     void sendToken(std::int32_t id, int position, const char* origin, std::span<const float> logprobs,

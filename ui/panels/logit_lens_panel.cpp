@@ -8,7 +8,6 @@
 #include "ui/shell/workbench.h"
 
 #include <QEvent>
-#include <QEvent>
 #include <QHeaderView>
 #include <QPainter>
 #include <QStyledItemDelegate>

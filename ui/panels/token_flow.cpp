@@ -52,6 +52,14 @@ void TokenFlow::setLane(const LaneData* lane)
     m_boxes.clear();
     verticalScrollBar()->setValue(0);
     append();
+    showReply();
+}
+
+void TokenFlow::showReply()
+{
+    const int reply = m_lane ? m_lane->promptTokens() : 0;
+    if (reply > 0 && reply < shown()) // a prompt in its template fills a low lane
+        verticalScrollBar()->setValue(m_boxes[std::size_t(reply)].rect.top() - 8);
 }
 
 void TokenFlow::setFirst(int position)
@@ -90,8 +98,10 @@ void TokenFlow::layOut(std::size_t from)
         const std::string& piece = m_lane->tokens[i].text;
         const QString text = text::token(piece);
         const int width = std::max(4, metrics.horizontalAdvance(text));
+        if (m_boxes.empty() || m_cursor.x() == kMargin || text.startsWith(QLatin1Char(' ')))
+            m_word = i;
         if (m_cursor.x() + width > right && m_cursor.x() > kMargin)
-            m_cursor = {kMargin, m_cursor.y() + kLine};
+            breakLine(i);
         m_boxes.push_back({QRect(m_cursor, QSize(width, kBox)), text});
         m_cursor.rx() += width + 1;
         if (!piece.empty() && piece.back() == '\n')
@@ -100,6 +110,16 @@ void TokenFlow::layOut(std::size_t from)
     verticalScrollBar()->setPageStep(viewport()->height());
     verticalScrollBar()->setSingleStep(kLine);
     verticalScrollBar()->setRange(0, std::max(0, m_cursor.y() + kLine + 4 - viewport()->height()));
+}
+
+/// The word that token `next` belongs to goes to the next line as a whole; a word longer than the line is cut.
+void TokenFlow::breakLine(std::size_t next)
+{
+    const bool moves = m_word < next && m_boxes[m_word].rect.x() > kMargin;
+    const int from = moves ? m_boxes[m_word].rect.x() : m_cursor.x();
+    for (std::size_t i = m_word; moves && i < next; ++i)
+        m_boxes[i].rect.translate(kMargin - from, kLine);
+    m_cursor += QPoint(kMargin - from, kLine);
 }
 
 void TokenFlow::updateLimits()
@@ -219,7 +239,12 @@ void TokenFlow::paintEvent(QPaintEvent* event)
 void TokenFlow::resizeEvent(QResizeEvent* event)
 {
     QAbstractScrollArea::resizeEvent(event);
+    const bool atEnd = verticalScrollBar()->value() >= verticalScrollBar()->maximum() - kLine;
     layOut(0);
+    if (m_lane && !m_lane->reason.empty())
+        showReply();
+    else if (atEnd)
+        verticalScrollBar()->setValue(verticalScrollBar()->maximum());
 }
 
 int TokenFlow::at(const QPoint& point) const

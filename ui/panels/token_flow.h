@@ -50,13 +50,16 @@ private:
         QString text;
     };
     void layOut(std::size_t from);
+    void breakLine(std::size_t next);
+    void showReply();
     void updateLimits();
     int at(const QPoint& point) const;
     QString describe(int position) const;
 
     const LaneData* m_lane = nullptr;
     std::vector<Box> m_boxes;
-    QPoint m_cursor; ///< where the next token starts
+    QPoint m_cursor;        ///< where the next token starts
+    std::size_t m_word = 0; ///< first token of the word that is being laid out
     Scale m_scale = Scale::None;
     ValueOf m_value;
     QString m_label;

@@ -366,6 +366,7 @@ void MainWindow::resizeEvent(QResizeEvent* event)
     QMainWindow::resizeEvent(event);
     m_lanes->setOrientation(width() < 1500 ? Qt::Vertical : Qt::Horizontal);
     const int sizeClass = (width() < 1400 ? 0 : 1) + (height() < 860 ? 0 : 2);
+    refreshStatus(); // says less in a narrow window
     if (!m_welcoming && sizeClass != m_arrangedFor)
         arrange();
 }
