@@ -82,6 +82,10 @@ at::Tensor runMixture(const at::Tensor& h, const BlockWeights& w, const ModelCon
             }
         if (rows.empty())
             continue;
+        if (h.size(0) == 1) { // decode: nothing to gather
+            out.add_(runOne(h, expertOf(w, expert), config, {}), scales[0]);
+            continue;
+        }
         const at::Tensor index = at::tensor(rows, at::kLong);
         const at::Tensor result = runOne(h.index_select(0, index), expertOf(w, expert), config, {});
         out.index_add_(0, index, result.mul(at::tensor(scales, at::kFloat).unsqueeze(1)));

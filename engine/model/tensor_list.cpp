@@ -184,7 +184,7 @@ private:
         for (int expert = 0; expert < experts; ++expert) {
             const std::string name = fmt::format(fmt::runtime(pattern), block, expert);
             const StoredTensor* tensor = findTensor(m_family, m_file, name);
-            const bool required = rule.required || rule.role == Role::Unembedding; // not tied, see above
+            const bool required = rule.required || promised(rule.role);
             if (!tensor && !required)
                 return success();
             if (!tensor)
@@ -206,6 +206,21 @@ private:
             m_specs.push_back(std::move(spec));
         }
         return success();
+    }
+
+    /// An optional tensor that the file says it has. The unembedding is asked for only where it is not tied.
+    bool promised(Role role) const
+    {
+        if (role == Role::Unembedding)
+            return true;
+        const bool attention =
+            role == Role::QBias || role == Role::KBias || role == Role::VBias || role == Role::OBias;
+        const bool mlp = role == Role::GateBias || role == Role::UpBias || role == Role::DownBias;
+        if (!m_file.folder() || !(attention || mlp))
+            return false;
+        const auto& config = m_file.folder()->config();
+        const auto flag = config.find(attention ? "attention_bias" : "mlp_bias");
+        return flag != config.end() && flag->is_boolean() && flag->get<bool>();
     }
 
     Status checkShape(const TensorSpec& spec, bool perExpert) const

@@ -125,6 +125,8 @@ void TestModelFiles::badConfig_isRefused_data()
         R"({"rope_parameters": {"rope_type": "longrope", "factor": 8, "short_factor": [1.0]}})");
     row("longrope with a zero", R"({"rope_parameters": {"rope_type": "longrope", "factor": 8,
         "short_factor": [1, 1, 1, 0, 1, 1, 1, 1]}})");
+    row("biases that are not there", R"({"attention_bias": true})");
+    row("biases of the MLP that are not there", R"({"mlp_bias": true})");
     row("tied is no flag", R"({"tie_word_embeddings": "no"})");
     row("quantisation that is no object", R"({"quantization_config": "fp8"})");
 }
