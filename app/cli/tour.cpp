@@ -103,7 +103,7 @@ private:
     {
         m_progress.show("generating in lanes A and B");
         RunSpec spec;
-        spec.prompt.messages = json::array(
+        spec.prompt.messages = nlohmann::ordered_json::array(
             {{{"role", "user"}, {"content", "What is gravity? Explain it in a few short sentences, please."}}});
         if (!m_recorder.model().hasChatTemplate)
             spec.prompt = {"Gravity is", json::array(), {}};

@@ -129,7 +129,7 @@ Result<at::Tensor> lastStates(const ExperimentContext& context, const SafetyData
             return ExperimentContext::cancelled();
         PromptSpec spec;
         if (data.useTemplate)
-            spec.messages = nlohmann::json::array({{{"role", "user"}, {"content", data.prompts[i]}}});
+            spec.messages = nlohmann::ordered_json::array({{{"role", "user"}, {"content", data.prompts[i]}}});
         else
             spec.text = data.prompts[i];
         LS_TRY(const Prompt prompt, preparePrompt(*context.model, spec, 0));

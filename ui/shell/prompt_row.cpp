@@ -71,7 +71,7 @@ RunSpec PromptRow::spec(const ModelInfo& model) const
     RunSpec spec;
     const std::string prompt = m_prompt->text().toStdString();
     if (m_template->currentIndex() == 0 && model.hasChatTemplate)
-        spec.prompt.messages = nlohmann::json::array({{{"role", "user"}, {"content", prompt}}});
+        spec.prompt.messages = nlohmann::ordered_json::array({{{"role", "user"}, {"content", prompt}}});
     else
         spec.prompt.text = prompt;
     spec.sampler = {m_temperature->value(), m_topP->value(), std::uint64_t(m_seed->value())};

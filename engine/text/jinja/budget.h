@@ -33,7 +33,7 @@ public:
     /// A new text or list of `bytes`. Called before it is made.
     void make(std::size_t bytes)
     {
-        if (bytes > kMaxOutput || (m_memory += bytes) > kMaxMemory)
+        if (bytes > kMaxOutput || (m_memory += bytes + kOverhead) > kMaxMemory)
             throw Failure{"The template makes too much text."};
         scan(bytes);
     }
@@ -45,6 +45,7 @@ public:
     void leave() { --m_depth; }
 
 private:
+    static constexpr std::size_t kOverhead = 64; // of every value on the heap
     std::size_t m_steps = 0, m_memory = 0;
     int m_depth = 0;
 };

@@ -93,7 +93,7 @@ Value Machine::evaluateKind(const Expression& e)
 
 Value Machine::evaluateName(const Expression& e)
 {
-    if (const Value* found = m_scope->find(e.text))
+    if (const Value* found = m_scope->find(m_budget, e.text))
         return *found;
     auto known = m_globals.find(e.text);
     if (known == m_globals.end()) {
@@ -218,8 +218,10 @@ Arguments Machine::evaluateArguments(const CallArguments& given)
     Arguments out;
     for (const ExpressionPtr& argument : given.positional)
         out.positional.push_back(evaluate(*argument));
-    for (const auto& [name, argument] : given.named)
+    for (const auto& [name, argument] : given.named) {
+        m_budget.make(name.size());
         out.named.emplace_back(name, evaluate(*argument));
+    }
     if (given.morePositional)
         for (Value& item : itemsOf(evaluate(*given.morePositional)))
             out.positional.push_back(std::move(item));
@@ -230,6 +232,7 @@ Arguments Machine::evaluateArguments(const CallArguments& given)
         for (const auto& [key, value] : more.dict()->entries()) {
             if (!key.text())
                 throw Failure{"keywords must be strings"};
+            m_budget.make(key.text()->bytes.size());
             out.named.emplace_back(key.text()->bytes, value);
         }
     }
@@ -262,6 +265,7 @@ Value Machine::attribute(const Value& object, std::string_view name)
 {
     if (const Undefined* undefined = object.undefined())
         throw Failure{undefined->message};
+    m_budget.scan(name.size());
     if (auto method = findMethod(*this, object, name))
         return *method;
     if (const Dict* dict = object.dict())
@@ -270,6 +274,7 @@ Value Machine::attribute(const Value& object, std::string_view name)
     if (const Namespace* space = object.space())
         if (const Value* found = space->attributes.find(name))
             return *found;
+    m_budget.make(name.size()); // the message quotes it
     return Value::undefined(fmt::format("{} has no attribute {}", quoted(objectName(object)), quoted(name)));
 }
 
@@ -295,6 +300,7 @@ Value Machine::item(const Value& object, const Value& key)
         }
     }
     if (const Text* name = key.text()) {
+        m_budget.make(name->bytes.size() * 4); // the message quotes it
         if (auto method = findMethod(*this, object, name->bytes))
             return *method;
         if (const Namespace* space = object.space())

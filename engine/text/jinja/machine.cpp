@@ -8,15 +8,29 @@
 
 namespace ls::jinja {
 
-void Scope::set(std::string_view name, Value value)
+const Value* Scope::find(Budget& budget, std::string_view name) const
 {
-    for (auto& [key, old] : m_variables)
-        if (key == name) {
-            old = std::move(value);
-            return;
-        }
-    m_variables.emplace_back(name, std::move(value));
+    budget.scan(name.size());
+    for (const Scope* scope = this; scope; scope = scope->m_parent.get()) {
+        budget.step();
+        if (const auto found = scope->m_variables.find(name); found != scope->m_variables.end())
+            return &found->second;
+    }
+    return nullptr;
 }
+
+namespace {
+
+/// Arguments are copied for every item by map and select.
+void chargeCopy(Budget& budget, const Arguments& arguments)
+{
+    std::size_t bytes = arguments.positional.size() * sizeof(Value);
+    for (const auto& [name, value] : arguments.named)
+        bytes += name.size() + sizeof(Value);
+    budget.make(bytes);
+}
+
+} // namespace
 
 Machine::Machine(const Body& body, Context context, std::string fixedTime)
     : m_body(body)
@@ -85,7 +99,7 @@ Value Machine::filter(const std::string& name, Value subject, Arguments argument
     if (!found)
         throw Failure{fmt::format("No filter named {}.", quoted(name))};
     const Level level(m_budget);
-    m_budget.step();
+    chargeCopy(m_budget, arguments);
     return found(*this, subject, arguments);
 }
 
@@ -95,7 +109,7 @@ bool Machine::test(const std::string& name, const Value& subject, Arguments argu
     if (!found)
         throw Failure{fmt::format("No test named {}.", quoted(name))};
     const Level level(m_budget);
-    m_budget.step();
+    chargeCopy(m_budget, arguments);
     return found(*this, subject, arguments);
 }
 

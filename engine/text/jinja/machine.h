@@ -13,20 +13,12 @@ public:
         : m_parent(std::move(parent))
     {
     }
-    const Value* find(std::string_view name) const
-    {
-        for (const Scope* scope = this; scope; scope = scope->m_parent.get())
-            for (const auto& [key, value] : scope->m_variables)
-                if (key == name)
-                    return &value;
-        return nullptr;
-    }
-    void set(std::string_view name, Value value);
-    std::size_t size() const { return m_variables.size(); }
+    const Value* find(Budget& budget, std::string_view name) const;
+    void set(std::string_view name, Value value) { m_variables.insert_or_assign(name, std::move(value)); }
 
 private:
     std::shared_ptr<const Scope> m_parent;
-    std::vector<std::pair<std::string_view, Value>> m_variables; // names live in the syntax tree
+    std::map<std::string_view, Value> m_variables; // names live in the syntax tree
 };
 using ScopePtr = std::shared_ptr<Scope>;
 
@@ -80,14 +72,15 @@ private:
     Flow run(const Body& body);
     Flow run(const Statement& statement);
     Flow runIf(const Statement& statement);
-    void runFor(const Statement& statement);
-    std::string loop(const Statement& statement, const Value& iterable, int level);
+    Flow runFor(const Statement& statement);
+    Flow loop(const Statement& statement, const Value& iterable, int level, std::string& output);
     Values filtered(const Statement& statement, Values items);
-    void runSet(const Statement& statement);
+    Flow runSet(const Statement& statement);
+    Flow runFilterBlock(const Statement& statement);
     Flow runWith(const Statement& statement);
     void runCall(const Statement& statement);
     Flow inScope(const Body& body);
-    std::string captured(const Body& body);
+    Flow capture(const Body& body, std::string& output);
     void assign(const Expression& target, Value value);
     void write(const Value& value);
     Value makeMacro(const MacroDefinition& definition);

@@ -104,5 +104,7 @@ private:
 };
 
 ExpressionPtr makeExpression(Expression::Kind kind, int line);
+/// An expression around another one.
+ExpressionPtr wrap(Expression::Kind kind, int line, ExpressionPtr item);
 
 } // namespace ls::jinja

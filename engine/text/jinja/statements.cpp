@@ -53,12 +53,10 @@ Machine::Flow Machine::run(const Statement& statement)
         case Statement::Kind::If:
             return runIf(statement);
         case Statement::Kind::For:
-            runFor(statement);
-            break;
+            return runFor(statement);
         case Statement::Kind::Set:
         case Statement::Kind::SetBlock:
-            runSet(statement);
-            break;
+            return runSet(statement);
         case Statement::Kind::Macro:
             m_scope->set(statement.macro->name, makeMacro(*statement.macro));
             break;
@@ -66,8 +64,7 @@ Machine::Flow Machine::run(const Statement& statement)
             runCall(statement);
             break;
         case Statement::Kind::FilterBlock:
-            write(throughFilters(statement.expression.get(), captured(statement.body)));
-            break;
+            return runFilterBlock(statement);
         case Statement::Kind::With:
             return runWith(statement);
         case Statement::Kind::Scope:
@@ -114,22 +111,23 @@ Values Machine::filtered(const Statement& statement, Values items)
     return kept;
 }
 
-void Machine::runFor(const Statement& statement)
+Machine::Flow Machine::runFor(const Statement& statement)
 {
-    *m_output += loop(statement, evaluate(*statement.expression), 0);
+    std::string output;
+    const Flow flow = loop(statement, evaluate(*statement.expression), 0, output);
+    m_budget.scan(output.size());
+    *m_output += output;
+    return flow;
 }
 
-/// The text of a loop. level: of a loop that calls itself.
-std::string Machine::loop(const Statement& statement, const Value& iterable, int level)
+/// level: of a loop that calls itself. Break and Continue come from the else branch, for the loop around.
+Machine::Flow Machine::loop(const Statement& statement, const Value& iterable, int level, std::string& output)
 {
     const Level guard(m_budget);
-    std::string output;
     const Restore<std::string*> target(m_output, &output);
     Values items = filtered(statement, itemsOf(iterable));
-    if (items.empty()) {
-        inScope(statement.otherwise);
-        return output;
-    }
+    if (items.empty())
+        return inScope(statement.otherwise);
     auto state = std::make_shared<Loop>();
     state->level = level;
     state->depth = depthAround(items);
@@ -139,7 +137,9 @@ std::string Machine::loop(const Statement& statement, const Value& iterable, int
     if (statement.recursive)
         state->again = [this, &statement, level, outer](const Value& inner) {
             const Restore<ScopePtr> around(m_scope, outer); // the body does not see the variables of this round
-            return text(loop(statement, inner, level + 1));
+            std::string rendered;
+            loop(statement, inner, level + 1, rendered);
+            return text(std::move(rendered));
         };
     for (; state->index < state->items->items.size(); ++state->index) {
         m_budget.step();
@@ -151,7 +151,7 @@ std::string Machine::loop(const Statement& statement, const Value& iterable, int
     }
     state->lastChanged.reset();
     state->again = nullptr;
-    return output;
+    return Flow::Normal;
 }
 
 Machine::Flow Machine::inScope(const Body& body)
@@ -160,21 +160,34 @@ Machine::Flow Machine::inScope(const Body& body)
     return run(body);
 }
 
-std::string Machine::captured(const Body& body)
+Machine::Flow Machine::capture(const Body& body, std::string& output)
 {
-    std::string output;
     const Restore<std::string*> target(m_output, &output);
-    inScope(body);
+    const Flow flow = inScope(body);
     m_budget.make(output.size());
-    return output;
+    return flow;
 }
 
-void Machine::runSet(const Statement& statement)
+Machine::Flow Machine::runSet(const Statement& statement)
 {
-    if (statement.kind == Statement::Kind::Set)
+    if (statement.kind == Statement::Kind::Set) {
         assign(*statement.target, evaluate(*statement.expression));
-    else
-        assign(*statement.target, throughFilters(statement.expression.get(), captured(statement.body)));
+        return Flow::Normal;
+    }
+    std::string bytes;
+    const Flow flow = capture(statement.body, bytes);
+    if (flow == Flow::Normal)
+        assign(*statement.target, throughFilters(statement.expression.get(), std::move(bytes)));
+    return flow;
+}
+
+Machine::Flow Machine::runFilterBlock(const Statement& statement)
+{
+    std::string bytes;
+    const Flow flow = capture(statement.body, bytes);
+    if (flow == Flow::Normal)
+        write(throughFilters(statement.expression.get(), std::move(bytes)));
+    return flow;
 }
 
 void Machine::assign(const Expression& target, Value value)
@@ -182,11 +195,11 @@ void Machine::assign(const Expression& target, Value value)
     if (target.kind == Expression::Kind::Name)
         return m_scope->set(target.text, std::move(value));
     if (target.kind == Expression::Kind::Member) {
-        const Value* found = m_scope->find(target.text);
+        const Value* found = m_scope->find(m_budget, target.text);
         Namespace* space = found ? found->space() : nullptr;
         if (!space)
             throw Failure{"cannot assign attribute on non-namespace object", target.line};
-        return space->attributes.set(m_budget, Value::text(target.member), std::move(value));
+        return space->attributes.set(m_budget, text(target.member), std::move(value));
     }
     const bool iterable = value.sequence() || value.dict() || value.text() || value.undefined();
     if (!iterable)
@@ -244,6 +257,7 @@ Value Machine::callMacro(const MacroDefinition& definition, const ScopePtr& scop
 void Machine::bindParameters(const MacroDefinition& definition, Arguments& arguments)
 {
     const auto takeNamed = [&](std::string_view name) -> std::optional<Value> {
+        m_budget.step(1 + arguments.named.size() / 8);
         for (auto entry = arguments.named.begin(); entry != arguments.named.end(); ++entry)
             if (entry->first == name) {
                 Value value = std::move(entry->second);
