@@ -1,6 +1,7 @@
 #include "app/cli/context.h"
 
 #include <csignal>
+#include <cstdlib>
 
 namespace {
 
@@ -14,6 +15,10 @@ void onInterrupt(int)
 
 int main(int argc, char** argv)
 {
+    // Read by the engine's OpenMP when it is loaded: its threads wait 30 us awake, then sleep. Waiting awake for longer
+    // (its default) slows a busy machine down many times.
+    if (!std::getenv("OMP_WAIT_POLICY"))
+        setenv("GOMP_SPINCOUNT", "10000", 0);
     using namespace ls;
     CLI::App app{"Layerscope without a window: look into language models, switch methods, compare."};
     app.name("layerscope-cli");
