@@ -231,6 +231,17 @@ std::vector<WordClass> tokenClasses(std::string_view text, std::span<const WordS
     return classes;
 }
 
+std::vector<WordGroup> tokenGroups(std::span<const std::string> tokenTexts)
+{
+    std::vector<bool> special;
+    for (const std::string& text : tokenTexts)
+        special.push_back(looksSpecial(text));
+    std::vector<WordGroup> groups;
+    for (const WordClass wordClass : tokenClasses(tokenTexts, special))
+        groups.push_back(wordGroup(wordClass));
+    return groups;
+}
+
 std::vector<WordClass> tokenClasses(std::span<const std::string> tokenTexts, const std::vector<bool>& special)
 {
     const auto isSpecial = [&](std::size_t i) { return i < special.size() && special[i]; };

@@ -55,6 +55,8 @@ std::vector<WordClass> tokenClasses(std::string_view text, std::span<const WordS
 /// The same for the texts of consecutive tokens. special[i], where given, marks special tokens; a word does not reach
 /// across one.
 std::vector<WordClass> tokenClasses(std::span<const std::string> tokenTexts, const std::vector<bool>& special = {});
+/// Groups of consecutive tokens whose special ones are known by their text only.
+std::vector<WordGroup> tokenGroups(std::span<const std::string> tokenTexts);
 /// True for texts that models use for special tokens: "<|im_end|>", "<s>", "</s>", "<bos>", "[INST]".
 bool looksSpecial(std::string_view tokenText);
 

@@ -31,23 +31,15 @@ bool isSink(const LaneData& lane, int position)
     return !sink.empty() && sink[0] > 0.5;
 }
 
-/// 0 punctuation, 1 function, 2 content, -1 none; as the panel groups them.
+/// 0 punctuation, 1 function, 2 content, -1 none.
 std::vector<int> groupsOf(const LaneData& lane)
 {
     std::vector<std::string> texts;
-    std::vector<bool> special;
-    for (const TokenData& token : lane.tokens) {
+    for (const TokenData& token : lane.tokens)
         texts.push_back(token.text);
-        special.push_back(looksSpecial(token.text));
-    }
     std::vector<int> out;
-    for (const WordClass wordClass : tokenClasses(texts, special)) {
-        const WordGroup group = wordGroup(wordClass);
-        out.push_back(group == WordGroup::Punctuation ? 0
-                      : group == WordGroup::Function  ? 1
-                      : group == WordGroup::Content   ? 2
-                                                      : -1);
-    }
+    for (const WordGroup group : tokenGroups(texts))
+        out.push_back(group == WordGroup::None ? -1 : int(group));
     return out;
 }
 

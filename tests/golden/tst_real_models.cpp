@@ -120,9 +120,10 @@ void TestRealModels::opening_takesOneCopyOfTheWeights()
     const double peak = 1024.0 * double(kilobytes("VmHWM") - before);
     const double weights = double(opened.value()->info().weightBytes);
     qInfo("peak %.1f MB for %.1f MB of tensors: %+.1f %%", peak / 1e6, weights / 1e6, 100 * (peak / weights - 1));
-    // Gemma's vocabulary of 262 144 texts alone weighs 4 % of its tensors in bfloat16
-    const double allowed = real.name == "Gemma" && options.dtype == "bfloat16" ? 1.07 : 1.05;
-    QVERIFY(peak <= allowed * weights);
+    // About 28 MB beside the tensors whatever the dtype: more than 5 % of Gemma's in bfloat16. Not traced yet.
+    if (real.name == "Gemma" && options.dtype == "bfloat16")
+        QEXPECT_FAIL("", "measured +5.3 %: docs/roadmap.md", Continue);
+    QVERIFY(peak <= 1.05 * weights);
 }
 
 const Open* TestRealModels::open(const QString& name)

@@ -1,6 +1,7 @@
 #include "ui/client/engine_client.h"
 #include "ui/models/layer_model.h"
 #include "ui/models/lens_model.h"
+#include "ui/plots/repaint_clock.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/picture.h"
 #include "ui/shell/theme.h"
@@ -34,6 +35,7 @@ private Q_SLOTS:
     void generatesTogglesAndReopens();
     void deathIsABannerAndRestartWorks();
     void modelsAreConsistent();
+    void plotsFollowTheTheme();
     void nothingIsCutOff_data();
     void nothingIsCutOff();
 
@@ -237,6 +239,25 @@ void TestWindow::modelsAreConsistent()
     lens.setPosition(desktop.workbench.run()->lane("A"), 1);
     lens.setPosition(nullptr, -1);
     QCOMPARE(lens.rowCount(), 0);
+}
+
+void TestWindow::plotsFollowTheTheme()
+{
+    Desktop desktop;
+    QVERIFY(desktop.open(modelFile()));
+    desktop.click("run.generate");
+    QTRY_VERIFY_WITH_TIMEOUT(!desktop.workbench.generating() && desktop.workbench.run(), 15000);
+    auto* plot = desktop.find<QWidget>("panel.dashboard.plot.rate");
+    QVERIFY(plot);
+    const auto background = [&] {
+        RepaintClock::instance().flush();
+        return plot->grab().toImage().pixelColor(1, 1);
+    };
+    for (const auto mode : {theme::Mode::Dark, theme::Mode::Light, theme::Mode::Dark}) {
+        theme::setMode(mode);
+        QTRY_COMPARE(background(), theme::color(theme::Role::Panel));
+    }
+    theme::setMode(theme::Mode::Light);
 }
 
 void TestWindow::nothingIsCutOff_data()

@@ -146,6 +146,7 @@ AccuracyPanel::AccuracyPanel(Workbench* workbench, QWidget* parent)
             choose(text::of(m_rows[std::size_t(line)]));
     });
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
+    connect(this, &Panel::themeChanged, this, later);
     connect(m_tasks, &QComboBox::currentIndexChanged, this, later);
     connect(m_tabs, &QTabWidget::currentChanged, this, later);
     connect(workbench, &Workbench::experimentChanged, this, later);

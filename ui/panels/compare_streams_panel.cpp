@@ -91,6 +91,7 @@ CompareStreamsPanel::CompareStreamsPanel(Workbench* workbench, QWidget* parent)
             select(position, -1);
     });
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
+    connect(this, &Panel::themeChanged, this, later);
     connect(workbench, &Workbench::runAppended, this, later);
     connect(workbench, &Workbench::experimentChanged, this, later);
     connect(&MetricCache::instance(), &MetricCache::changed, this, later);

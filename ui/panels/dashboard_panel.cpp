@@ -67,6 +67,7 @@ DashboardPanel::DashboardPanel(Workbench* workbench, QWidget* parent)
     setContent(body);
     setState(State::Empty, tr("Generate to see speed, memory and KL."));
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
+    connect(this, &Panel::themeChanged, this, later);
     connect(workbench, &Workbench::runAppended, this, later);
     for (const auto signal : {&Workbench::runChanged, &Workbench::generationStateChanged, &Workbench::memoryChanged})
         connect(workbench, signal, this, later);

@@ -7,6 +7,7 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QEvent>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -101,6 +102,13 @@ Panel::Panel(const QString& id, const QString& title, Workbench* workbench, QWid
     m_stack->addWidget(page);
     layout->addWidget(body, 1);
     setState(State::Empty);
+}
+
+void Panel::changeEvent(QEvent* event)
+{
+    QFrame::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange)
+        Q_EMIT themeChanged();
 }
 
 QString Panel::stateName() const

@@ -47,8 +47,10 @@ public:
 Q_SIGNALS:
     void stateChanged();
     void actionRequested(); ///< the message's button, or Update
+    void themeChanged();    ///< plots draw their own colours, so panels with plots refresh
 
 protected:
+    void changeEvent(QEvent* event) override;
     Workbench* workbench() const { return m_workbench; }
     /// Model, device, run and methods of what is shown: the line that every copy and export starts with.
     virtual QString provenance() const;

@@ -28,27 +28,11 @@ namespace {
 std::vector<int> groupsOf(const LaneData& lane)
 {
     std::vector<std::string> texts;
-    std::vector<bool> special;
-    for (const TokenData& token : lane.tokens) {
+    for (const TokenData& token : lane.tokens)
         texts.push_back(token.text);
-        special.push_back(looksSpecial(token.text));
-    }
     std::vector<int> groups;
-    for (const WordClass wordClass : tokenClasses(texts, special))
-        switch (wordGroup(wordClass)) {
-        case WordGroup::Punctuation:
-            groups.push_back(1);
-            break;
-        case WordGroup::Function:
-            groups.push_back(2);
-            break;
-        case WordGroup::Content:
-            groups.push_back(3);
-            break;
-        case WordGroup::None:
-            groups.push_back(0);
-            break;
-        }
+    for (const WordGroup group : tokenGroups(texts))
+        groups.push_back(group == WordGroup::None ? 0 : int(group) + 1);
     return groups;
 }
 
@@ -114,6 +98,7 @@ PunctuationPanel::PunctuationPanel(Workbench* workbench, QWidget* parent)
         this->workbench()->select(selection);
     });
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
+    connect(this, &Panel::themeChanged, this, later);
     connect(m_measure, &QComboBox::currentIndexChanged, this, later);
     connect(workbench, &Workbench::runAppended, this, later);
     connect(workbench, &Workbench::experimentChanged, this, later);

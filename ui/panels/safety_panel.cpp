@@ -69,6 +69,7 @@ SafetyPanel::SafetyPanel(Workbench* workbench, QWidget* parent)
         this->workbench()->select(selection);
     });
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
+    connect(this, &Panel::themeChanged, this, later);
     connect(workbench, &Workbench::runAppended, this, later);
     connect(workbench, &Workbench::experimentChanged, this, later);
     connect(&MetricCache::instance(), &MetricCache::changed, this, later);

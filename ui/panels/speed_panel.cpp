@@ -80,6 +80,7 @@ SpeedPanel::SpeedPanel(Workbench* workbench, QWidget* parent)
     connect(m_run, &QPushButton::clicked, this, &SpeedPanel::run);
     connect(this, &Panel::actionRequested, this, &SpeedPanel::run);
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
+    connect(this, &Panel::themeChanged, this, later);
     connect(workbench, &Workbench::experimentChanged, this, later);
     connect(&MetricCache::instance(), &MetricCache::changed, this, later);
     for (const auto signal : {&Workbench::runChanged, &Workbench::generationStateChanged, &Workbench::modelChanged,
