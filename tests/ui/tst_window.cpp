@@ -205,6 +205,13 @@ void TestWindow::generatesTogglesAndReopens()
         QVERIFY(again.workbench.run()->lanes[i].tokens == shown.lanes[i].tokens);
     QVERIFY(again.workbench.run()->toggles == shown.toggles);
     QVERIFY(again.workbench.desk()[0].enabled);
+    // A session of the command line has no desk of its own: the desk is what makes its run.
+    again.workbench.session()->setProperty("desk", nullptr);
+    QVERIFY(again.workbench.session()->flush().ok());
+    QVERIFY(again.workbench.newSession(m_folder.filePath(QStringLiteral("other.lsdb"))).ok());
+    QVERIFY(again.workbench.desk().empty());
+    QVERIFY(again.workbench.openSession(saved).ok());
+    QVERIFY(enabledMethods(again.workbench.desk()) == shown.currentMethods("B"));
     QVERIFY(savePicture(&again.window, QStringLiteral(LAYERSCOPE_BIN_DIR "/../tests/window-reopened.png")).ok());
 }
 
@@ -256,6 +263,12 @@ void TestWindow::plotsFollowTheTheme()
     for (const auto mode : {theme::Mode::Dark, theme::Mode::Light, theme::Mode::Dark}) {
         theme::setMode(mode);
         QTRY_COMPARE(background(), theme::color(theme::Role::Panel));
+    }
+    desktop.window.setLayoutName(QStringLiteral("compare"));
+    for (const auto mode : {theme::Mode::Light, theme::Mode::Dark}) { // tables that name their colours
+        theme::setMode(mode);
+        QTRY_VERIFY(
+            desktop.find<QLabel>("session.diff")->text().contains(theme::color(theme::Role::TextSecond).name()));
     }
     theme::setMode(theme::Mode::Light);
 }

@@ -200,9 +200,11 @@ void CompareStreamsPanel::showKl()
         const auto at = std::size_t(*lane.divergence);
         if (baseline && at < baseline->tokens.size() && at < lane.tokens.size()) {
             auto* words = new QCPItemText(m_kl);
-            words->setText(tr("A “%1”  B “%2”")
-                               .arg(text::token(baseline->tokens[at].text).trimmed(),
-                                    text::token(lane.tokens[at].text).trimmed()));
+            const auto readable = [](const TokenData& token) {
+                const QString trimmed = text::token(token.text).trimmed();
+                return trimmed.isEmpty() ? QStringLiteral("␣") : trimmed; // a token of blanks is one to see, too
+            };
+            words->setText(tr("A “%1”  B “%2”").arg(readable(baseline->tokens[at]), readable(lane.tokens[at])));
             words->setColor(color);
             words->setFont(m_kl->xAxis->tickLabelFont());
             words->setBrush(QBrush(theme::color(theme::Role::Panel)));

@@ -214,9 +214,7 @@ void DeskPanel::addMethod(const std::string& id)
         return;
     Desk desk = workbench()->desk();
     DeskCard card;
-    card.key = text::of(id);
-    for (int n = 2; std::any_of(desk.begin(), desk.end(), [&](const DeskCard& c) { return c.key == card.key; }); ++n)
-        card.key = QStringLiteral("%1#%2").arg(text::of(id)).arg(n);
+    card.key = freeKey(desk, id);
     card.use.method = id;
     for (const ParamSchema& param : schema->params)
         card.use.params[param.id] = param.deskDefault.is_null() ? param.defaultValue : param.deskDefault;

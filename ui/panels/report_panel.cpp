@@ -342,8 +342,6 @@ void ReportPanel::show(const ReportOutline& outline)
         item->setData(kIdRole, entry.id);
         item->setToolTip(entry.detail);
         item->setData(Qt::AccessibleTextRole, entry.title + QStringLiteral(", ") + entry.detail);
-        if (!entry.available)
-            item->setForeground(theme::color(theme::Role::TextThird));
         item->setFlags(entry.available ? Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsUserCheckable
                                        : Qt::NoItemFlags);
         item->setCheckState(entry.available && !isLeft(entry.id) ? Qt::Checked : Qt::Unchecked);
@@ -435,6 +433,8 @@ void ReportPanel::chooseFolder()
 
 void ReportPanel::exportReport()
 {
+    if (!m_shown && !m_building) // asked for from elsewhere before this panel was ever drawn
+        refresh();
     if (m_building || m_waiting) {
         m_exportNext = true;
         return;

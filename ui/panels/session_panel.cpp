@@ -119,6 +119,7 @@ SessionPanel::SessionPanel(Workbench* workbench, QWidget* parent)
     connect(m_tree, &QTreeView::activated, this, &SessionPanel::open); // Enter, or double click
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
     connect(workbench, &Workbench::experimentChanged, this, later);
+    connect(this, &Panel::themeChanged, this, later); // the tables name their colours
     connect(&MetricCache::instance(), &MetricCache::changed, this, later);
     for (const auto signal : {&Workbench::runChanged, &Workbench::generationStateChanged, &Workbench::sessionChanged})
         connect(workbench, signal, this, later);

@@ -25,54 +25,6 @@ struct Workbench::Private {
     std::optional<ModelInfo> stored;
 };
 
-namespace {
-
-nlohmann::json deskToJson(const Desk& desk)
-{
-    nlohmann::json cards = nlohmann::json::array();
-    for (const DeskCard& card : desk)
-        cards.push_back({{"key", card.key.toStdString()},
-                         {"method", card.use.method},
-                         {"params", card.use.params},
-                         {"enabled", card.enabled},
-                         {"folded", card.folded},
-                         {"policy", card.policy.toStdString()}});
-    return cards;
-}
-
-Desk deskFromJson(const nlohmann::json& json)
-{
-    Desk desk;
-    if (!json.is_array())
-        return desk;
-    for (const auto& item : json) {
-        if (!item.is_object() || !item.contains("method") || !item["method"].is_string())
-            continue;
-        DeskCard card;
-        card.use.method = item["method"].get<std::string>();
-        if (!findMethodSchema(card.use.method))
-            continue; // of a newer version: nothing here could show or run it
-        card.key = QString::fromStdString(item.value("key", card.use.method));
-        card.use.params = item.value("params", nlohmann::json::object());
-        card.enabled = item.value("enabled", false);
-        card.folded = item.value("folded", false);
-        card.policy = QString::fromStdString(item.value("policy", std::string("auto")));
-        desk.push_back(std::move(card));
-    }
-    return desk;
-}
-
-} // namespace
-
-MethodSet enabledMethods(const Desk& desk)
-{
-    MethodSet methods;
-    for (const DeskCard& card : desk)
-        if (card.enabled)
-            methods.push_back(card.use);
-    return methods;
-}
-
 Workbench::Workbench(EngineClient* client, QObject* parent)
     : QObject(parent)
     , d(std::make_unique<Private>())
@@ -103,10 +55,14 @@ Status Workbench::adopt(Result<std::unique_ptr<Session>> session)
             this, [this, status] { Q_EMIT saveStateChanged(status); }, Qt::QueuedConnection);
     });
     m_undo.clear();
-    m_desk = deskFromJson(m_session->property("desk"));
-    d->accepted = m_desk;
     m_selection = Selection{};
     m_run = m_session->latestRun();
+    const nlohmann::json desk = m_session->property("desk");
+    if (!desk.is_null() || !m_run)
+        m_desk = deskFromJson(desk);
+    else // recorded by the command line: the desk that makes this run
+        m_desk = deskOf(m_run->currentMethods("B"));
+    d->accepted = m_desk;
     d->stored.reset();
     if (m_run)
         d->stored = m_run->model;

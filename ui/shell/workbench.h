@@ -2,6 +2,7 @@
 
 #include "core/session/session.h"
 #include "core/spec/method_schema.h"
+#include "ui/desk/desk.h"
 
 #include <QObject>
 #include <QUndoStack>
@@ -23,18 +24,6 @@ struct Selection {
     int head = -1;
     bool operator==(const Selection&) const = default;
 };
-
-/// A card of the desk. Only enabled ones are sent.
-struct DeskCard {
-    QString key; ///< stable name: "layer_skip", "layer_skip#2"
-    MethodUse use;
-    bool enabled = false;
-    bool folded = false;
-    QString policy = QStringLiteral("auto");
-    bool operator==(const DeskCard&) const = default;
-};
-using Desk = std::vector<DeskCard>;
-MethodSet enabledMethods(const Desk& desk);
 
 class Workbench : public QObject {
     Q_OBJECT
