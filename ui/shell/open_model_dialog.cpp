@@ -75,6 +75,7 @@ OpenModelDialog::OpenModelDialog(Workbench* workbench, QWidget* parent)
     name(m_device, "open.device", tr("Device"));
     name(m_dtype, "open.dtype", tr("Run as"));
     name(m_context, "open.context", tr("Context"));
+    m_facts->setObjectName(QStringLiteral("open.facts"));
     name(m_memory, "open.memoryBar", tr("Memory needed of what is free"));
     name(m_verdict, "open.verdict", tr("Whether it fits"));
     name(m_tensors, "open.tensors", tr("Tensors"));
@@ -230,9 +231,16 @@ void OpenModelDialog::show(const nlohmann::json& info)
                          .arg(text::of(info.value("family", std::string("?"))))
                          .arg(tensors.size())
                          .arg(kinds.join(QStringLiteral(", "))));
+    showMemory();
+    if (info.contains("unsupported")) { // what the file holds stays in view
+        showError({Errc::NotSupported,
+                   info.value("unsupported", std::string()),
+                   info.value("unsupported_hint", std::string()),
+                   {}});
+        return;
+    }
     m_load->setEnabled(true);
     m_load->setFocus();
-    showMemory();
 }
 
 void OpenModelDialog::showError(const Error& error)
