@@ -1,5 +1,6 @@
 #include "core/store/column.h"
 
+#include "core/bounded_json.h"
 #include "core/protocol/messages.h"
 
 #include <fmt/chrono.h>
@@ -44,10 +45,7 @@ JsonColumn packJson(const json& value)
 
 std::optional<json> unpackJson(const std::string& bytes, bool cbor)
 {
-    json value = cbor ? json::from_cbor(bytes, true, false) : json::parse(bytes, nullptr, false);
-    if (value.is_discarded())
-        return {};
-    return value;
+    return cbor ? parseCbor({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}) : parseJson(bytes);
 }
 
 BlobColumn packBlob(const std::vector<std::uint8_t>& bytes)
