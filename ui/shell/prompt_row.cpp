@@ -97,7 +97,7 @@ RunSpec PromptRow::spec(const ModelInfo& model) const
 
 bool PromptRow::isEmpty() const
 {
-    return m_prompt->text().trimmed().isEmpty();
+    return m_prompt->text().isEmpty();
 }
 
 void PromptRow::show(const RunSpec& spec)
