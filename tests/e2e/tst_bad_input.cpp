@@ -29,6 +29,7 @@ private Q_SLOTS:
     void modelFile_isRefusedBeforeLoading();
     void modelFile_leavesTheOpenModel_data() { modelFiles(); }
     void modelFile_leavesTheOpenModel();
+    void restartAfterABadFile_opensTheModelOfBefore();
     void vectorOfTheWrongWidth_isRefusedByItsCard();
     void prompt_isRefused_data();
     void prompt_isRefused();
@@ -179,6 +180,19 @@ void TestBadInput::modelFile_leavesTheOpenModel()
     QVERIFY2(QTest::qWaitFor([&] { return banner().contains(words); }, 120000), qPrintable(banner()));
     QVERIFY2(banner().count(QLatin1Char('.')) >= 2, qPrintable(banner()));
     QVERIFY(m_desktop->find<QLabel>(QStringLiteral("status.progress"))->text().isEmpty());
+    dismissBanner();
+    nothingIsLost();
+}
+
+void TestBadInput::restartAfterABadFile_opensTheModelOfBefore()
+{
+    m_desktop->workbench.openModel(badModel(QStringLiteral("truncated")), QStringLiteral("cpu"),
+                                   QStringLiteral("float32"));
+    QVERIFY(QTest::qWaitFor([&] { return banner().contains(QStringLiteral("damaged")); }, 10000));
+    ::kill(pid_t(m_desktop->client.processId()), SIGKILL);
+    QTRY_COMPARE_WITH_TIMEOUT(m_desktop->client.state(), EngineClient::State::Died, 10000);
+    QVERIFY(m_desktop->click(QStringLiteral("banner.restart")));
+    QTRY_VERIFY_WITH_TIMEOUT(m_desktop->client.model().has_value(), 60000);
     dismissBanner();
     nothingIsLost();
 }
