@@ -1,5 +1,7 @@
 #include "plugins/parameters.h"
 
+#include "core/json_value.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -44,7 +46,7 @@ Status checkHeads(const ParamSchema& param, const json& value, const Model& mode
         const bool good =
             pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() && pair[1].is_number_integer();
         if (!good || pair[0] < 0 || pair[0] >= config.blockCount || pair[1] < 0 || pair[1] >= config.headCount)
-            return invalid(param, fmt::format("{} is no head of this model.", pair.dump()),
+            return invalid(param, fmt::format("{} is no head of this model.", dumped(pair)),
                            fmt::format("Give [block, head] with block 0 to {} and head 0 to {}.", config.blockCount - 1,
                                        config.headCount - 1));
     }
@@ -59,7 +61,7 @@ Status checkValue(const ParamSchema& param, const json& value, const Model& mode
         const bool good = param.type == ParamType::Int ? value.is_number_integer() : value.is_number();
         if (!good || value.get<double>() < param.minimum.value_or(-1e300) ||
             value.get<double>() > param.maximum.value_or(1e300))
-            return invalid(param, fmt::format("{} is out of range.", value.dump()), rangeText(param));
+            return invalid(param, fmt::format("{} is out of range.", dumped(value)), rangeText(param));
         return success();
     }
     case ParamType::Enum:
@@ -68,7 +70,7 @@ Status checkValue(const ParamSchema& param, const json& value, const Model& mode
         std::transform(param.values.begin(), param.values.end(), std::back_inserter(ids),
                        [](const auto& v) { return v.id; });
         if (!value.is_string() || std::find(ids.begin(), ids.end(), value.get<std::string>()) == ids.end())
-            return invalid(param, fmt::format("{} is no choice.", value.dump()),
+            return invalid(param, fmt::format("{} is no choice.", dumped(value)),
                            fmt::format("Choose {}.", fmt::join(ids, ", ")));
         return success();
     }

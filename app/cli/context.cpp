@@ -1,5 +1,7 @@
 #include "app/cli/context.h"
 
+#include "core/bounded_json.h"
+
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -50,7 +52,7 @@ Result<PromptSpec> PromptFlags::read() const
     }
     if (!chat.empty()) {
         LS_TRY(const std::string source, readText(chat));
-        auto messages = ordered_json::parse(source, nullptr, false);
+        auto messages = ordered_json::parse(nestsTooDeep(source) ? std::string() : source, nullptr, false);
         if (messages.is_object() && messages.contains("messages"))
             messages = ordered_json(messages["messages"]);
         if (!messages.is_array() || messages.empty())
@@ -127,10 +129,10 @@ Result<std::string> readText(const std::string& path)
 Result<json> readJson(const std::string& path)
 {
     LS_TRY(const std::string text, readText(path));
-    json parsed = json::parse(text, nullptr, false);
-    if (parsed.is_discarded())
+    auto parsed = parseJson(text);
+    if (!parsed)
         return Error{Errc::FileFormat, fmt::format("{} is not JSON.", path), "Check the file.", {}};
-    return parsed;
+    return std::move(*parsed);
 }
 
 Result<MethodSet> readMethods(const std::string& path)
@@ -158,7 +160,7 @@ Status readJsonLines(std::istream& in, std::size_t batch,
         ++number;
         if (line.find_first_not_of(" \t\r") == std::string::npos)
             continue;
-        ordered_json parsed = ordered_json::parse(line, nullptr, false);
+        ordered_json parsed = ordered_json::parse(nestsTooDeep(line) ? std::string() : line, nullptr, false);
         if (!parsed.is_object())
             return Error{Errc::FileFormat, fmt::format("Line {} of the input is no JSON object.", number),
                          "Every line is one object.", line.substr(0, 200)};

@@ -1,5 +1,7 @@
 #include "core/data/vector_header.h"
 
+#include "core/bounded_json.h"
+
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -30,6 +32,10 @@ public:
     explicit Reader(const std::string& path)
         : m_file(path, std::ios::binary)
     {
+        std::error_code failure;
+        m_bytes = std::filesystem::file_size(path, failure);
+        if (failure)
+            m_bytes = 0;
     }
     template <typename T>
     T number()
@@ -41,7 +47,7 @@ public:
     }
     std::string text(std::uint64_t length, std::uint64_t most)
     {
-        if (length > most) {
+        if (length > most || length > m_bytes) { // a lying length asks for no memory
             m_file.setstate(std::ios::failbit);
             return {};
         }
@@ -62,6 +68,7 @@ public:
 
 private:
     std::ifstream m_file;
+    std::uintmax_t m_bytes = 0;
 };
 
 /// Steps over a metadata value of a GGUF type (numbers of the format's specification).
@@ -133,10 +140,10 @@ Result<VectorHeader> fromGguf(const std::string& path, Reader& in)
 Result<VectorHeader> fromSafetensors(const std::string& path, Reader& in, std::uint64_t length)
 {
     VectorHeader out;
-    const auto header = nlohmann::json::parse(in.text(length, kMostHeaderBytes), nullptr, false);
-    if (!header.is_object())
+    const auto header = parseJson(in.text(length, kMostHeaderBytes));
+    if (!header || !header->is_object())
         return damaged(path, "header");
-    for (const auto& [name, tensor] : header.items()) {
+    for (const auto& [name, tensor] : header->items()) {
         if (name == "__metadata__" || !tensor.is_object() || !tensor.contains("shape") || !tensor["shape"].is_array())
             continue;
         std::uint64_t entries = 1;

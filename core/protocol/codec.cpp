@@ -1,5 +1,6 @@
 #include "core/protocol/codec.h"
 
+#include "core/bounded_json.h"
 #include "core/protocol/fields.h"
 
 #include <fmt/format.h>
@@ -75,14 +76,14 @@ Result<Variant> decodeAny(std::span<const std::uint8_t> bytes)
         return Error{Errc::ProtocolMessage, "The engine and the client do not understand each other.",
                      "Start both from the same installation.", std::move(why)};
     };
-    const json body = json::from_cbor(bytes.begin(), bytes.end(), true, false);
-    if (!body.is_object())
+    const auto body = parseCbor(bytes);
+    if (!body || !body->is_object())
         return damaged("message is no CBOR map");
-    const auto type = body.find("type");
-    if (type == body.end() || !type->is_string())
+    const auto type = body->find("type");
+    if (type == body->end() || !type->is_string())
         return damaged("message without a type");
     try {
-        return decodeType<Variant>(*type, body, std::make_index_sequence<std::variant_size_v<Variant>>{});
+        return decodeType<Variant>(*type, *body, std::make_index_sequence<std::variant_size_v<Variant>>{});
     } catch (const fields::DecodeError& error) {
         return damaged(error.what);
     }

@@ -3,6 +3,7 @@
 #include "core/protocol/messages.h"
 
 #include <concepts>
+#include <type_traits>
 
 /// Encoding of any struct with fields() to and from JSON values (CBOR on the wire). Included by codec.cpp, the store
 /// and tests; messages.h itself stays free of logic.
@@ -60,6 +61,8 @@ void fromJson(const nlohmann::json& json, T& out, const char* name)
         const auto read = [&](const auto& field) {
             if (const auto found = json.find(field.first); found != json.end())
                 fromJson(*found, out.*field.second, field.first);
+            else if constexpr (std::same_as<std::remove_cvref_t<decltype(out.*field.second)>, TensorBlob>)
+                throw DecodeError{std::string(field.first) + " is missing"}; // an empty one would lie about its shape
         };
         std::apply([&](const auto&... field) { (read(field), ...); }, T::fields());
     } else if constexpr (std::same_as<T, TensorBlob>) {

@@ -21,7 +21,7 @@
 /// `position` is the absolute place in the sequence: 0 is the first prompt token.
 namespace ls {
 
-inline constexpr int kProtocolVersion = 1; ///< must match exactly
+inline constexpr int kProtocolVersion = 2; ///< must match exactly
 inline constexpr std::uint32_t kMaxMessageBytes = 256u << 20;
 
 #define LS_FIELD(Type, member, key)                                                                                    \
@@ -108,7 +108,8 @@ struct Hello { ///< first message; answered by Ready, or by Failed (ProtocolVers
     }
 };
 
-struct OpenModel { ///< answered by Progress*, then ModelReady or Failed; replaces the open model
+struct OpenModel { ///< answered by Progress*, then ModelReady or Failed; replaces the open model, which stays
+                   ///< when the file is found wrong before ModelClosed
     static constexpr const char* kType = "open_model";
     std::uint32_t requestId = 0;
     std::string path;
@@ -315,6 +316,13 @@ struct ModelReady {
         return std::make_tuple(LS_FIELD(ModelReady, requestId, "request_id"), LS_FIELD(ModelReady, info, "info"),
                                LS_FIELD(ModelReady, loadUs, "load_us"));
     }
+};
+
+struct ModelClosed { ///< the open model made room for another one, which may still fail to load
+    static constexpr const char* kType = "model_closed";
+    std::uint32_t requestId = 0;
+    bool operator==(const ModelClosed&) const = default;
+    static constexpr auto fields() { return std::make_tuple(LS_FIELD(ModelClosed, requestId, "request_id")); }
 };
 
 struct Inspected { ///< info: family, config, tensors [{name, shape, type, bytes}], metadata, sites, memory estimates
@@ -576,8 +584,8 @@ struct ExperimentDone {
 
 using ClientMessage = std::variant<Hello, OpenModel, InspectModel, Generate, SetMethods, Cancel, Pause, TokenizeText,
                                    RenderChat, Capture, RunExperiment, Shutdown>;
-using EngineMessage = std::variant<Ready, Progress, ModelReady, Inspected, Failed, GenerationStarted, Token, Tap,
-                                   Applied, Unavailable, Divergence, Memory, LaneDone, GenerationDone, Tokenized,
-                                   Rendered, Tensor, ExperimentRow, ExperimentDone>;
+using EngineMessage = std::variant<Ready, Progress, ModelReady, ModelClosed, Inspected, Failed, GenerationStarted,
+                                   Token, Tap, Applied, Unavailable, Divergence, Memory, LaneDone, GenerationDone,
+                                   Tokenized, Rendered, Tensor, ExperimentRow, ExperimentDone>;
 
 } // namespace ls

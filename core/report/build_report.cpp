@@ -1,3 +1,4 @@
+#include "core/json_value.h"
 #include "core/report/report_parts.h"
 #include "core/spec/method_schema.h"
 
@@ -35,7 +36,7 @@ std::vector<const Measured*> Context::newestBy(const std::string& kind, const st
         if (each.experiment->kind != kind)
             continue;
         const auto& params = each.experiment->params;
-        const std::string key = params.is_object() && params.contains(param) ? params[param].dump() : std::string();
+        const std::string key = params.is_object() && params.contains(param) ? dumped(params[param]) : std::string();
         const auto place = std::find(keys.begin(), keys.end(), key);
         if (place != keys.end()) {
             out[std::size_t(place - keys.begin())] = &each;
@@ -85,7 +86,7 @@ std::string methodText(const MethodSet& methods)
 
 std::string measuredUnder(const Context& context, const ExperimentData& experiment)
 {
-    const auto set = methodSetFromJson(experiment.params.value("methods", nlohmann::json::array()));
+    const auto set = methodSetFromJson(valueOr(experiment.params, "methods", nlohmann::json::array()));
     if (!set)
         return "unknown methods";
     const LaneData* lane = context.run ? context.run->lane("B") : nullptr;

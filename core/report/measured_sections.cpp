@@ -1,3 +1,4 @@
+#include "core/json_value.h"
 #include "core/report/report_parts.h"
 #include "core/stats/hypothesis.h"
 #include "core/stats/summary.h"
@@ -94,7 +95,7 @@ Section speed(const Context& context)
         for (const char* key : {"device", "dtype", "threads"})
             if (const auto& result = bench->experiment->result; result.is_object() && result.contains(key))
                 device += std::string(", ") + key + " " +
-                          (result[key].is_string() ? result[key].get<std::string>() : result[key].dump());
+                          (result[key].is_string() ? result[key].get<std::string>() : dumped(result[key]));
         section.blocks.emplace_back(
             Figure{"Speed of B against A", svg::dots({dots, "B / A", 1.0, false}),
                    "Dot: ratio of the mean times; whisker: 95 %, bootstrap over repetitions; dashed: equal. " +
@@ -143,7 +144,7 @@ Section accuracy(const Context& context)
     bool oneChance = true;
     std::string under;
     for (const Measured* measured : context.newestBy("accuracy", "task")) {
-        const std::string task = measured->experiment->params.value("task", std::string("task"));
+        const std::string task = valueOr(measured->experiment->params, "task", std::string("task"));
         const std::string name = "accuracy/" + task;
         const Metric *a = measured->find(name, "A"), *b = measured->find(name, "B"),
                      *difference = measured->find(name, "B-A"), *p = measured->find("mcnemar_p/" + task, "B-A");
@@ -197,8 +198,8 @@ Section cost(const Context& context)
     for (const Measured& each : context.measured) {
         if (each.experiment->kind != "measure_cost")
             continue;
-        const auto set = methodSetFromJson(each.experiment->params.value("methods", nlohmann::json::array()));
-        const int left = each.experiment->params.value("leave_out", -1);
+        const auto set = methodSetFromJson(valueOr(each.experiment->params, "methods", nlohmann::json::array()));
+        const int left = valueOr(each.experiment->params, "leave_out", -1);
         const MethodSet methods = set ? set.value() : MethodSet{};
         const bool card = left >= 0 && left < int(methods.size());
         const Metric* memory = each.find("cost/memory", "with-without");
@@ -224,11 +225,11 @@ Section steering(const Context& context)
         if (e.kind != "build_steering" || !e.params.is_object())
             continue;
         const auto positive = e.params.find("positive");
-        table.rows.push_back({e.params.value("name", fmt::format("vector {}", e.id)), numberOr(e.params, "layer"),
+        table.rows.push_back({valueOr(e.params, "name", fmt::format("vector {}", e.id)), numberOr(e.params, "layer"),
                               double(positive != e.params.end() ? positive->size() : 0), numberOr(e.result, "norm"),
                               numberOr(e.result, "cosine_halves"), numberOr(e.result, "held_out_accuracy"),
-                              e.params.value("pooling", std::string("last")),
-                              e.params.value("template", false) ? "on" : "off",
+                              valueOr(e.params, "pooling", std::string("last")),
+                              valueOr(e.params, "template", false) ? "on" : "off",
                               e.failure ? e.failure->message : e.state});
     }
     if (!table.rows.empty())

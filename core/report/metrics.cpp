@@ -1,5 +1,6 @@
 #include "core/report/metrics.h"
 
+#include "core/json_value.h"
 #include "core/report/metric_parts.h"
 
 #include <limits>
@@ -52,7 +53,7 @@ std::vector<Metric> experimentMetrics(const ExperimentData& experiment)
     } catch (const nlohmann::json::exception&) { // a damaged or newer file: no number is better than a wrong one
         return {};
     }
-    const auto methods = methodSetFromJson(experiment.params.value("methods", nlohmann::json::array()));
+    const auto methods = methodSetFromJson(valueOr(experiment.params, "methods", nlohmann::json::array()));
     for (Metric& each : out)
         each.specHash = specHash(methods ? methods.value() : MethodSet{});
     return out;

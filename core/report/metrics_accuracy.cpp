@@ -1,5 +1,6 @@
 #include "core/report/metric_parts.h"
 
+#include "core/json_value.h"
 #include "core/stats/auroc.h"
 #include "core/stats/bootstrap.h"
 #include "core/stats/hypothesis.h"
@@ -62,7 +63,7 @@ void compareLanes(const std::string& task, const LaneAnswers& a, const LaneAnswe
 
 std::vector<Metric> accuracy(const ExperimentData& experiment)
 {
-    const std::string task = experiment.params.value("task", std::string("task"));
+    const std::string task = valueOr(experiment.params, "task", std::string("task"));
     std::map<std::string, LaneAnswers> lanes;
     for (const json& row : experiment.rows) {
         LaneAnswers& lane = lanes[row.at("lane")];

@@ -1,5 +1,7 @@
 #include "core/spec/layer_set.h"
 
+#include "core/json_value.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,7 +67,7 @@ Result<std::vector<int>> layerSetFromJson(const nlohmann::json& json, int blockC
     } else if (json.is_array()) {
         for (const auto& item : json) {
             if (!item.is_number_integer() || item.get<std::int64_t>() < 0 || item.get<std::int64_t>() >= blockCount)
-                return badLayers(fmt::format("{} is no block of this model.", item.dump()), blockCount);
+                return badLayers(fmt::format("{} is no block of this model.", dumped(item)), blockCount);
             layers.push_back(item.get<int>());
         }
     } else {

@@ -1,5 +1,7 @@
 #include "core/spec/method_use.h"
 
+#include "core/bounded_json.h"
+
 #include <fmt/format.h>
 #include <xxhash.h>
 
@@ -55,11 +57,11 @@ Result<MethodSet> readMethodSet(const std::string& path)
                      "Check the path and the permissions.", path};
     std::stringstream text;
     text << file.rdbuf();
-    const json value = json::parse(text.str(), nullptr, false);
-    if (value.is_discarded())
+    const auto value = parseJson(text.str());
+    if (!value)
         return Error{Errc::FileFormat, fmt::format("{} is no JSON.", path),
                      R"(Write a list like [{"method": "layer_skip", "params": {"blocks": [2]}}].)", path};
-    return methodSetFromJson(value);
+    return methodSetFromJson(*value);
 }
 
 std::string specHash(const MethodSet& methods)

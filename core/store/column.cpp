@@ -1,5 +1,6 @@
 #include "core/store/column.h"
 
+#include "core/bounded_json.h"
 #include "core/protocol/messages.h"
 
 #include <fmt/chrono.h>
@@ -10,6 +11,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <memory>
 
 namespace ls::store {
 
@@ -44,10 +46,7 @@ JsonColumn packJson(const json& value)
 
 std::optional<json> unpackJson(const std::string& bytes, bool cbor)
 {
-    json value = cbor ? json::from_cbor(bytes, true, false) : json::parse(bytes, nullptr, false);
-    if (value.is_discarded())
-        return {};
-    return value;
+    return cbor ? parseCbor({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}) : parseJson(bytes);
 }
 
 BlobColumn packBlob(const std::vector<std::uint8_t>& bytes)
@@ -62,6 +61,29 @@ BlobColumn packBlob(const std::vector<std::uint8_t>& bytes)
     return {std::move(packed), "zstd"};
 }
 
+namespace {
+
+/// Whether the frame really holds so many bytes, found out without room for them.
+bool holdsBytes(const void* bytes, std::size_t length, std::size_t size)
+{
+    const std::unique_ptr<ZSTD_DStream, decltype(&ZSTD_freeDStream)> stream(ZSTD_createDStream(), ZSTD_freeDStream);
+    std::vector<std::uint8_t> scratch(ZSTD_DStreamOutSize());
+    ZSTD_inBuffer in{bytes, length, 0};
+    for (std::size_t total = 0;;) {
+        ZSTD_outBuffer out{scratch.data(), scratch.size(), 0};
+        const std::size_t left = ZSTD_decompressStream(stream.get(), &out, &in);
+        total += out.pos;
+        if (ZSTD_isError(left) || total > size)
+            return false;
+        if (left == 0)
+            return total == size;
+        if (in.pos == in.size && out.pos == 0)
+            return false; // it ends early
+    }
+}
+
+} // namespace
+
 std::optional<std::vector<std::uint8_t>> unpackBlob(const void* bytes, std::size_t length, const std::string& encoding,
                                                     std::size_t size)
 {
@@ -73,6 +95,9 @@ std::optional<std::vector<std::uint8_t>> unpackBlob(const void* bytes, std::size
     }
     // The frame's own size must agree before anything is allocated: a lying file asks for no memory.
     if (encoding != "zstd" || ZSTD_getFrameContentSize(bytes, length) != size)
+        return {};
+    constexpr std::size_t kUsual = 4u << 20, kUsualRatio = 64;
+    if (size > kUsual + kUsualRatio * length && !holdsBytes(bytes, length, size))
         return {};
     std::vector<std::uint8_t> out(size);
     if (ZSTD_decompress(out.data(), size, bytes, length) != size)

@@ -26,7 +26,8 @@ struct BlobColumn {
 };
 inline constexpr std::size_t kCompressFrom = 1024;
 BlobColumn packBlob(const std::vector<std::uint8_t>& bytes);
-/// Nothing unless the result has exactly `size` bytes; nothing larger is ever allocated.
+/// Nothing unless the result has exactly `size` bytes; nothing larger is ever allocated, and nothing large
+/// for a frame that only claims to hold it.
 std::optional<std::vector<std::uint8_t>> unpackBlob(const void* bytes, std::size_t length, const std::string& encoding,
                                                     std::size_t size);
 

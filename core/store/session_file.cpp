@@ -8,12 +8,15 @@
 
 #include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -99,12 +102,51 @@ Status checkHeader(const std::string& path)
     return success();
 }
 
+/// Without comments, and every run of white space as one space.
+std::string plainSql(const std::string& sql)
+{
+    std::string out;
+    for (std::size_t i = 0; i < sql.size(); ++i) {
+        if (sql.compare(i, 2, "--") == 0)
+            i = std::min(sql.find('\n', i), sql.size() - 1);
+        const bool space = std::isspace(static_cast<unsigned char>(sql[i])) != 0;
+        if (!space)
+            out += sql[i];
+        else if (!out.empty() && out.back() != ' ')
+            out += ' ';
+    }
+    return out;
+}
+
+std::vector<std::string> schemaOf(SQLite::Database& database)
+{
+    std::vector<std::string> out;
+    SQLite::Statement q(database,
+                        "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' "
+                        "ESCAPE '!' ORDER BY type, name");
+    while (q.executeStep())
+        out.push_back(q.getColumn(0).getString() + ' ' + q.getColumn(1).getString() + ' ' +
+                      plainSql(q.getColumn(2).getString()));
+    return out;
+}
+
+/// A view in place of a table, a generated column, a trigger: SQL of a stranger that would run when the session is
+/// read. Only what the migrations made is let in.
+Status checkSchema(SQLite::Database& database, const std::string& path)
+{
+    const int version = std::max(0, database.execAndGet("PRAGMA user_version").getInt());
+    SQLite::Database memory(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    LS_CHECK(migrate(memory, migrations().first(std::size_t(version))));
+    return schemaOf(database) == schemaOf(memory) ? success() : damaged(path, "its tables are not those of a session");
+}
+
 Status checkContents(SQLite::Database& database, const std::string& path)
 {
     if (database.execAndGet("PRAGMA application_id").getInt() != kApplicationId)
         return damaged(path, "it is a database of another program");
     if (database.execAndGet("PRAGMA user_version").getInt() > int(migrations().size()))
         return migrate(database, migrations()); // says why
+    LS_CHECK(checkSchema(database, path));      // before anything below runs what the file says
     const std::string verdict = database.execAndGet("PRAGMA quick_check(1)").getString();
     return verdict == "ok" ? success() : damaged(path, verdict);
 }

@@ -2,6 +2,7 @@
 
 #include "engine/model/family.h"
 #include "engine/model/hook_site.h"
+#include "engine/model/tensor_list.h"
 
 namespace ls {
 
@@ -31,6 +32,12 @@ nlohmann::json memoryJson(const ModelConfig& config, std::int64_t parameters)
     return rows;
 }
 
+void refuse(nlohmann::json& info, const Error& error)
+{
+    info["unsupported"] = error.message;
+    info["unsupported_hint"] = error.hint;
+}
+
 } // namespace
 
 Result<nlohmann::json> inspectFile(const std::string& path)
@@ -55,17 +62,20 @@ Result<nlohmann::json> inspectFile(const std::string& path)
     LS_TRY(info["family"], file->architecture());
     const auto family = familyOf(*file);
     if (!family) {
-        info["unsupported"] = family.error().message;
+        refuse(info, family.error());
         return info;
     }
     info["family"] = family.value()->name;
     auto config = readConfig(*family.value(), *file, 0);
     if (!config) {
-        info["unsupported"] = config.error().message;
+        refuse(info, config.error());
         return info;
     }
     info["config"] = configJson(config.value());
     info["memory"] = memoryJson(config.value(), parameters);
+    Weights unused;
+    if (const auto specs = listTensors(*family.value(), *file, config.value(), unused); !specs)
+        refuse(info, specs.error());
     LS_TRY(const auto points, expandTaps({"*"}, config.value()));
     for (const HookPoint point : points)
         info["sites"].push_back(hookName(point));

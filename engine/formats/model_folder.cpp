@@ -1,5 +1,6 @@
 #include "engine/formats/model_folder.h"
 
+#include "core/bounded_json.h"
 #include "engine/formats/mapped_file.h"
 #include "engine/formats/safetensors.h"
 
@@ -196,11 +197,11 @@ Result<std::optional<Json>> ModelFolder::json(const std::string& name) const
     LS_TRY(const auto source, text(name));
     if (!source)
         return std::optional<Json>();
-    Json parsed = Json::parse(*source, nullptr, false);
-    if (!parsed.is_object())
+    auto parsed = parseJson(*source);
+    if (!parsed || !parsed->is_object())
         return Error{Errc::FileFormat, fmt::format("{} is no JSON object.", name), "Fetch the model folder again.",
                      (fs::path(path()) / name).string()};
-    return std::optional(std::move(parsed));
+    return parsed;
 }
 
 Result<std::unique_ptr<ModelFolder>> ModelFolder::open(const std::string& folder)

@@ -1,5 +1,6 @@
 #include "engine/formats/safetensors.h"
 
+#include "core/bounded_json.h"
 #include "engine/formats/byte_cursor.h"
 #include "engine/formats/half.h"
 #include "engine/formats/mapped_file.h"
@@ -45,7 +46,7 @@ Result<json> parseHeader(const std::string& path, std::string_view text)
             twice = parsed.get<std::string>();
         return true;
     };
-    json header = json::parse(text, watch, false);
+    json header = json::parse(nestsTooDeep(text) ? std::string_view() : text, watch, false);
     if (!header.is_object())
         return damaged(path, "its header is no JSON object");
     if (!twice.empty())

@@ -55,6 +55,12 @@ Status checkVectors(const std::string& path, const VectorFile& file)
     return success();
 }
 
+/// One row, and be it with extents of 1 around it.
+bool isRow(const std::vector<std::int64_t>& shape, std::int64_t count)
+{
+    return count > 0 && !shape.empty() && *std::max_element(shape.begin(), shape.end()) == count;
+}
+
 Error noVector(const std::string& path)
 {
     return {Errc::FileFormat,
@@ -72,7 +78,7 @@ Result<VectorFile> fromSafetensors(const std::string& path)
         if (layer < 0 && tensor.name != "vector")
             continue;
         LS_TRY(auto values, tensor.floats());
-        if (values.empty() || *std::max_element(tensor.shape.begin(), tensor.shape.end()) != tensor.count())
+        if (!isRow(tensor.shape, tensor.count()))
             return unusable(path, fmt::format("{} is not one row of numbers", tensor.name));
         (layer < 0 ? out.shared : out.byLayer[layer]) = std::move(values);
     }
@@ -89,8 +95,10 @@ Result<VectorFile> fromGguf(const std::string& path)
         const int layer = layerOf(tensor.name);
         if (layer < 0)
             continue;
-        if (*std::max_element(tensor.shape.begin(), tensor.shape.end()) != tensor.count())
+        if (!isRow(tensor.shape, tensor.count()))
             return unusable(path, fmt::format("{} is not one row of numbers", tensor.name));
+        if (tensor.bytes.empty()) // of a type whose size is not known: its extents have not been compared with the file
+            return unusable(path, fmt::format("{} has the type {}", tensor.name, tensor.type));
         std::vector<float> values(std::size_t(tensor.count()));
         LS_CHECK(dequantise(tensor.type, tensor.bytes, values));
         out.byLayer[layer] = std::move(values);

@@ -172,6 +172,8 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
         info.parameterCount += count;
         info.weightBytes += count * (spec.keepFloat32 || options.dtype == "float32" ? 4 : 2);
     }
+    if (options.checked)
+        options.checked();
     LS_CHECK(checkMemory(info));
     LS_CHECK(readTensors(specs, options, info));
     if (model->m_config.tiedEmbedding)

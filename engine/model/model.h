@@ -24,6 +24,8 @@ struct LoadOptions {
     int contextLength = 0;
     std::function<void(const char* stage, double done, double total)> progress;
     const std::atomic<bool>* cancelled = nullptr;
+    /// Called once the file is known to be right, before memory is taken: the time to let another model go.
+    std::function<void()> checked;
 };
 
 class Model {

@@ -32,7 +32,8 @@ struct TensorSpec {
 Result<std::vector<TensorSpec>> listTensors(const Family& family, const ModelFile& file, const ModelConfig& config,
                                             Weights& weights);
 
-/// Allocates the targets where needed and reads the rows, in parallel. Errors: TensorType, ModelTooLarge.
+/// Allocates the targets where needed and reads the rows, in parallel. Errors: TensorType, ModelTooLarge,
+/// FileFormat (NaN or infinity among the values).
 Status readTensor(const TensorSpec& spec, at::ScalarType dtype);
 
 } // namespace ls

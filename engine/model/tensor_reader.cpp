@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <mutex>
 #include <thread>
@@ -64,6 +65,15 @@ Status decodeRow(const StoredTensor& source, const StoredRows& rows, std::int64_
     return success();
 }
 
+/// Without branches, so that it costs next to nothing beside decoding: NaN and infinity have an exponent of ones only.
+bool allFinite(std::span<const float> values)
+{
+    std::uint32_t bad = 0;
+    for (const float value : values)
+        bad |= std::uint32_t((std::bit_cast<std::uint32_t>(value) & 0x7f800000u) == 0x7f800000u);
+    return bad == 0;
+}
+
 struct Place {
     std::size_t target = 0;
     std::int64_t row = 0;
@@ -113,6 +123,10 @@ Status readRows(const TensorSpec& spec, const StoredRows& rows, std::int64_t beg
             unreleased = here;
         }
         LS_CHECK(decodeRow(*spec.source, rows, r, row));
+        if (!allFinite(row)) // every number behind it would be none either
+            return Error{Errc::FileFormat,
+                         fmt::format("Tensor {} holds NaN or infinity, where a number must be.", spec.source->name),
+                         "Fetch the file again; if it was converted, convert it again.", fmt::format("row {}", r)};
         if (spec.addOne)
             std::for_each(row.begin(), row.end(), [](float& value) { value += 1.0f; });
         if (!spec.transposed) {

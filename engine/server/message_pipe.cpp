@@ -1,5 +1,6 @@
 #include "engine/server/message_pipe.h"
 
+#include "core/bounded_json.h"
 #include "core/protocol/framing.h"
 
 #include <fmt/format.h>
@@ -17,11 +18,11 @@ namespace {
 /// The request id of a message that could not be decoded.
 std::uint32_t requestIn(std::span<const std::uint8_t> payload)
 {
-    const auto body = nlohmann::json::from_cbor(payload.begin(), payload.end(), true, false);
-    if (!body.is_object())
+    const auto body = parseCbor(payload);
+    if (!body || !body->is_object())
         return 0;
-    const auto id = body.find("request_id");
-    return id != body.end() && id->is_number_unsigned() ? id->get<std::uint32_t>() : 0;
+    const auto id = body->find("request_id");
+    return id != body->end() && id->is_number_unsigned() ? id->get<std::uint32_t>() : 0;
 }
 
 } // namespace

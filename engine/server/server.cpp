@@ -161,8 +161,6 @@ Status Server::handle(const OpenModel& open)
 {
     const Running running(m_inbox, open.requestId);
     const auto start = std::chrono::steady_clock::now();
-    forgetPlans(); // they would keep the old model in memory beside the new one
-    m_model.reset();
     if (open.threads < 0 || open.threads > 1024)
         return Error{Errc::InvalidParameter,
                      fmt::format("{} threads are not possible.", open.threads),
@@ -181,6 +179,13 @@ Status Server::handle(const OpenModel& open)
     options.cancelled = &running.job.cancelled;
     options.progress = [&](const char* stage, double done, double total) {
         m_out.send(Progress{open.requestId, stage, done, total});
+    };
+    options.checked = [&] { // a file that cannot be opened costs nobody the model at hand
+        if (!m_model)
+            return;
+        forgetPlans(); // they would keep the old model in memory beside the new one
+        m_model.reset();
+        m_out.send(ModelClosed{open.requestId});
     };
     LS_TRY(m_model, Model::open(open.path, options));
     const auto elapsed = std::chrono::steady_clock::now() - start;
@@ -233,7 +238,8 @@ void Server::serveShort()
     const auto isShort = [&](const ClientMessage& message) {
         return std::holds_alternative<SetMethods>(message) || std::holds_alternative<Pause>(message) ||
                std::holds_alternative<TokenizeText>(message) || std::holds_alternative<RenderChat>(message) ||
-               std::holds_alternative<Hello>(message) || std::holds_alternative<Shutdown>(message);
+               std::holds_alternative<InspectModel>(message) || std::holds_alternative<Hello>(message) ||
+               std::holds_alternative<Shutdown>(message);
     };
     while (auto item = m_inbox.take(isShort))
         serve(std::move(*item));

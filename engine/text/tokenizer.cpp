@@ -1,5 +1,6 @@
 #include "engine/text/tokenizer.h"
 
+#include "core/bounded_json.h"
 #include "engine/formats/gguf.h"
 #include "engine/text/decoder.h"
 #include "engine/text/json_fields.h"
@@ -51,11 +52,11 @@ Result<std::unique_ptr<Tokenizer>> openFolder(const fs::path& folder)
     Tokenizer::Names names;
     if (fs::exists(folder / "tokenizer_config.json", code)) {
         LS_TRY(const std::string text, readFile(folder / "tokenizer_config.json"));
-        const auto config = nlohmann::json::parse(text, nullptr, false);
-        if (!config.is_object())
+        const auto config = parseJson(text);
+        if (!config || !config->is_object())
             return Error{Errc::FileFormat, "tokenizer_config.json is not a JSON object.",
                          "The file is damaged. Fetch it again.", folder.string()};
-        names = {tokenName(config, "bos_token"), tokenName(config, "eos_token")};
+        names = {tokenName(*config, "bos_token"), tokenName(*config, "eos_token")};
     }
     LS_TRY(const std::string json, readFile(folder / "tokenizer.json"));
     return Tokenizer::fromJson(json, names);

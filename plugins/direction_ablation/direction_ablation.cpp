@@ -1,5 +1,6 @@
 #include "plugins/direction_ablation/direction_ablation.h"
 
+#include "core/json_value.h"
 #include "plugins/parameters.h"
 
 #include <ATen/ops/tensor.h>
@@ -49,7 +50,7 @@ Result<std::vector<Edits>> readSites(const nlohmann::json& json, const Model& mo
     std::vector<Edits> out;
     const auto unknown = [](const nlohmann::json& item) {
         return Error{Errc::HookUnavailable,
-                     fmt::format("Directions cannot be removed at {}.", item.dump()),
+                     fmt::format("Directions cannot be removed at {}.", dumped(item)),
                      "Choose resid_pre, attn_out, resid_mid, mlp_out or resid_post.",
                      {}};
     };

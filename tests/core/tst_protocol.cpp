@@ -10,6 +10,7 @@ class TestProtocol : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void message_survivesTheWire();
+    void chats_keepTheOrderOfKeys();
     void tensor_withALyingShapeIsRefused();
     void damage_isAnError_data();
     void damage_isAnError();
@@ -36,6 +37,27 @@ void TestProtocol::message_survivesTheWire()
     QCOMPARE(std::get<Tap>(event.value()), tap);
     QCOMPARE(std::get<Tap>(event.value()).value.floats(), values);
     QCOMPARE(requestIdOf(event.value()), 3u);
+}
+
+/// A template may write a map into the prompt: another order is another prompt.
+void TestProtocol::chats_keepTheOrderOfKeys()
+{
+    const char* const context = R"({"z":1,"a":{"role":"user","content":"Zürich"}})";
+    RenderChat render;
+    render.contexts.push_back(nlohmann::ordered_json::parse(context));
+    auto back = decodeClientMessage(encode(ClientMessage(render)));
+    QVERIFY(back.ok());
+    QCOMPARE(std::get<RenderChat>(back.value()).contexts[0].dump(), std::string(context));
+
+    const auto deep = [&](int levels) {
+        nlohmann::ordered_json list = 1;
+        for (int i = 0; i < levels; ++i)
+            list = nlohmann::ordered_json::array({std::move(list)});
+        render.contexts = nlohmann::ordered_json::array({std::move(list)});
+        return decodeClientMessage(encode(ClientMessage(render))).ok();
+    };
+    QVERIFY(deep(400));
+    QVERIFY(!deep(600)); // values are copied recursively
 }
 
 void TestProtocol::tensor_withALyingShapeIsRefused()

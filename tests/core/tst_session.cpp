@@ -162,6 +162,16 @@ QString query(const std::string& path, const char* sql)
     return out;
 }
 
+/// Whether all statements ran.
+bool execute(const std::string& path, const char* sql)
+{
+    sqlite3* database = nullptr;
+    sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE, nullptr);
+    const bool done = sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+    sqlite3_close(database);
+    return done;
+}
+
 std::int64_t monotonicUs()
 {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -319,6 +329,23 @@ void TestSession::open_isRefused_data()
     QTest::newRow("a tap's shape is huge") << "UPDATE tap SET shape = '99999999999,99'" << int(Errc::SessionDamaged);
     QTest::newRow("a compressed tap is cut")
         << "UPDATE tap SET blob = substr(blob, 1, 20) WHERE encoding = 'zstd'" << int(Errc::SessionDamaged);
+    QTest::newRow(
+        "a compressed tap claims 200 MB") // the frame's header too: 0xA0 = a size of four bytes, 50 000 000 floats
+        << "UPDATE tap SET shape = '50000000', blob = x'28B52FFDA000C2EB0B' || substr(blob, 10) WHERE encoding = 'zstd'"
+        << int(Errc::SessionDamaged);
+    QTest::newRow("a view without end in place of a table")
+        << "DROP TABLE note; CREATE VIEW note AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+           "SELECT x AS id, 'now' AS created_at, 'text' AS text FROM c"
+        << int(Errc::SessionDamaged);
+    QTest::newRow("a column made by a computation")
+        << "DROP TABLE note; CREATE TABLE note (id INTEGER PRIMARY KEY, created_at TEXT, text TEXT AS "
+           "(hex(zeroblob(400000000)))); INSERT INTO note(created_at) VALUES ('now')"
+        << int(Errc::SessionDamaged);
+    QTest::newRow("a trigger") << "CREATE TRIGGER t AFTER INSERT ON note BEGIN DELETE FROM token; END"
+                               << int(Errc::SessionDamaged);
+    QTest::newRow("a table too many") << "CREATE TABLE more (x)" << int(Errc::SessionDamaged);
+    QTest::newRow("cells nested a million deep")
+        << "UPDATE property SET json = replace(hex(zeroblob(500000)), '00', '[[')" << int(Errc::SessionDamaged);
     QTest::newRow("a spec is no JSON") << "UPDATE spec SET json = '{'" << int(Errc::SessionDamaged);
     QTest::newRow("a spec has another type")
         << "UPDATE spec SET json = '{\"max_tokens\":\"x\"}'" << int(Errc::SessionDamaged);
@@ -352,7 +379,7 @@ void TestSession::open_isRefused()
             bytes[i] = char(i * 31);
         test::writeFile(file(), std::string(bytes.constData(), std::size_t(bytes.size())));
     } else {
-        query(file(), sql.toUtf8().constData());
+        QVERIFY(execute(file(), sql.toUtf8().constData()));
     }
     QFile before(m_dir->filePath("s.lsdb"));
     const QByteArray content = before.open(QFile::ReadOnly) ? before.readAll() : QByteArray();

@@ -3,9 +3,11 @@
 
 usage: make_jinja_claims.py > golden/jinja_claims.json      (Python 3.11, pip install jinja2==3.1.6)
 
-Every claim: {"group", "template", "rendered" or "error"}, and "context" where it is not CONTEXT.
+Every claim: {"group", "template", "rendered" or "error"}, and "context" where it is not CONTEXT. Every chat: the name of
+a real template in golden/chat, a context with tools and other things the goldens there lack, "rendered" or "error".
 """
 import json
+import pathlib
 import jinja2
 import jinja2.ext
 import jinja2.nodes
@@ -175,6 +177,30 @@ CONTEXTS = [  # claims with a context of their own
 ]
 
 
+TOOL = {"type": "function", "function": {"name": "get_weather", "description": "Weather <now> & later.", "parameters": {"type": "object", "properties": {
+    "city": {"type": "string", "description": "The city."}, "unit": {"type": "string", "enum": ["C", "F"], "default": "C"}, "days": {"type": ["integer", "null"]},
+    "tags": {"type": "array", "items": {"type": "string"}}, "more": {"type": "object", "additionalProperties": {"type": "number"}}}, "required": ["city"]},
+    "return": {"type": "string", "description": "A text."}}}
+BARE = {"type": "function", "function": {"name": "noop", "description": "Nothing.", "parameters": {"type": "object", "properties": {}}}}
+CALL = {"id": "abcdefghi", "type": "function", "function": {"name": "get_weather", "arguments": {"unit": "C", "city": "Zürich"}}}
+TEXT_CALL = {"id": "123456789", "type": "function", "function": {"name": "noop", "arguments": "{}"}}
+ASK = {"role": "user", "content": "Weather in Zürich?"}
+SYSTEM = {"role": "system", "content": "  Be /no_think brief.\n"}
+RESULT = {"role": "tool", "name": "get_weather", "tool_call_id": "abcdefghi", "content": "21 °C"}
+CHATS = [
+    {"messages": [ASK], "tools": [TOOL]}, {"messages": [SYSTEM, ASK], "tools": [TOOL, BARE], "add_generation_prompt": True},
+    {"messages": [SYSTEM, ASK, {"role": "assistant", "content": "", "tool_calls": [CALL]}, RESULT, {"role": "assistant", "content": "Warm."}, {"role": "user", "content": "Thanks"}], "tools": [TOOL], "add_generation_prompt": True},
+    {"messages": [ASK, {"role": "assistant", "tool_calls": [CALL]}, RESULT], "tools": [TOOL], "add_generation_prompt": True}, {"messages": [ASK, {"role": "assistant", "content": None, "tool_calls": [CALL, TEXT_CALL]}, RESULT, RESULT], "tools": [TOOL]},
+    {"messages": [ASK, {"role": "assistant", "content": "<think>\nHm\n</think>\n\nWarm."}, {"role": "user", "content": "Sure?"}], "add_generation_prompt": True}, {"messages": [ASK, {"role": "assistant", "content": "<think>\nHm\n</think>\n\nWarm."}]},
+    {"messages": [ASK, {"role": "assistant", "content": "Warm.", "reasoning_content": "Hm", "thinking": "Hm"}, {"role": "user", "content": "Sure?"}, {"role": "assistant", "content": "Yes", "reasoning_content": "So", "thinking": "So"}]},
+    {"messages": [ASK], "add_generation_prompt": True, "enable_thinking": False}, {"messages": [ASK], "add_generation_prompt": True, "enable_thinking": True, "thinking": True}, {"messages": [ASK], "add_generation_prompt": True, "documents": [{"doc_id": 1, "title": "T", "text": "D"}], "controls": {"citations": True}},
+    {"messages": [ASK, ASK]}, {"messages": [SYSTEM]}, {"messages": []}, {}, {"messages": None}, {"messages": [{"role": "user"}]}, {"messages": [{"content": "x"}]}, {"messages": [{"role": "user", "content": None}]}, {"messages": [{"role": "user", "content": 5}]}, {"messages": ["text"]}, {"messages": "text"}, {"messages": [{"role": "strange", "content": "x"}]},
+    {"messages": [{"role": "user", "content": [{"type": "text", "text": "part"}]}]}, {"messages": [{"role": "developer", "content": "d"}, ASK], "reasoning_effort": "high", "builtin_tools": ["browser", "python"], "add_generation_prompt": True}, {"messages": [SYSTEM, ASK], "builtin_tools": ["code_interpreter", "search"], "tools": None},
+    {"messages": [SYSTEM, ASK], "custom_tools": [TOOL], "tools_in_user_message": False, "date_string": "1 May"}, {"messages": [SYSTEM], "custom_tools": [TOOL]}, {"messages": [ASK, {"role": "tool", "content": {"b": 1, "a": [None, 1.50]}}, {"role": "ipython", "content": ["x"]}]}, {"messages": [ASK, RESULT]},
+    {"messages": [ASK, {"role": "assistant", "content": "x<|channel|>final<|message|>"}]}, {"messages": [ASK, {"role": "assistant", "content": "a", "thinking": "b", "tool_calls": [CALL]}]}, {"messages": [ASK, {"role": "assistant", "thinking": "b", "tool_calls": [CALL]}, RESULT, {"role": "assistant", "content": "Warm."}], "model_identity": "Me."},
+]
+
+
 def main():
     env = environment()
     out = []
@@ -194,8 +220,19 @@ def main():
             add(group, template, CONTEXT)
     for group, template, context in CONTEXTS:
         add(group, template, context)
+    chats = []
+    for path in sorted((pathlib.Path(__file__).parent / "golden" / "chat").glob("*.json")):
+        template = env.from_string(json.loads(path.read_text())["template"])
+        for context in CHATS:
+            chat = {"name": path.stem, "context": {**context, "bos_token": "<s>", "eos_token": "</s>"}}
+            try:
+                chat["rendered"] = template.render(**chat["context"])
+            except Exception as error:
+                chat["error"] = str(error)
+            chats.append(chat)
+    chats = ",\n".join(json.dumps(chat, ensure_ascii=False) for chat in chats)
     claims = ",\n".join(json.dumps(claim, ensure_ascii=False) for claim in out)
-    print('{"context": ' + json.dumps(CONTEXT, ensure_ascii=False) + ',\n"claims": [\n' + claims + "\n]}")
+    print('{"context": ' + json.dumps(CONTEXT, ensure_ascii=False) + ',\n"claims": [\n' + claims + '\n],\n"chats": [\n' + chats + "\n]}")
 
 
 main()

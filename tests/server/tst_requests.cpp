@@ -127,6 +127,25 @@ private Q_SLOTS:
         QVERIFY(!request(*engine, OpenModel{0, smolLmPath()}).failed);
     }
 
+    void badFile_leavesTheOpenModel()
+    {
+        int closed = 0;
+        const auto count = [&](const EngineMessage& message) {
+            closed += std::holds_alternative<ModelClosed>(message);
+        };
+        Generate generate;
+        generate.prompt.text = "One two three";
+        generate.maxTokens = 3;
+        const Answer before = request(*m_engine, generate);
+        QVERIFY(request(*m_engine, OpenModel{0, "/no/such/file.gguf"}, count).failed);
+        QVERIFY(request(*m_engine, OpenModel{0, smolLmPath(), "cpu", "int3"}, count).failed);
+        QCOMPARE(closed, 0);
+        QCOMPARE(request(*m_engine, generate).ids("A", false), before.ids("A", false));
+        QVERIFY(!request(*m_engine, OpenModel{0, smolLmPath()}, count).failed);
+        QCOMPARE(closed, 1); // a good one replaces it
+        QCOMPARE(request(*m_engine, generate).ids("A", false), before.ids("A", false));
+    }
+
     void capture_hasEverySiteAndContinues()
     {
         Capture capture;

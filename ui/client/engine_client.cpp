@@ -28,7 +28,7 @@ struct EngineClient::Private {
     FrameReader reader;
     QTimer more; // decoding goes on in the next turn
     std::vector<ClientMessage> queued;
-    std::optional<OpenModel> lastModel;
+    std::optional<OpenModel> lastModel, goodModel; ///< asked for last; opened last
     std::deque<QByteArray> log;
     QFile recording;
     QElapsedTimer clock;
@@ -201,6 +201,12 @@ void EngineClient::handle(const EngineMessage& received)
             send(waiting);
     } else if (const auto* model = std::get_if<ModelReady>(&received)) {
         m_model = model->info;
+        d->goodModel = d->lastModel;
+    } else if (std::holds_alternative<ModelClosed>(received)) {
+        m_model.reset();
+    } else if (const auto* refused = std::get_if<Failed>(&received);
+               refused && d->lastModel && refused->requestId == d->lastModel->requestId) {
+        d->lastModel = d->goodModel; // a restart opens what was there before the file that failed
     }
     Q_EMIT message(received);
     if (const auto* model = std::get_if<ModelReady>(&received))

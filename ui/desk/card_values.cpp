@@ -1,5 +1,6 @@
 #include "ui/desk/card_values.h"
 
+#include "core/json_value.h"
 #include "core/spec/method_schema.h"
 #include "core/stats/bootstrap.h"
 #include "ui/client/engine_client.h"
@@ -70,8 +71,8 @@ ExperimentData* newestFor(const Workbench& workbench, int card, bool running)
     for (ExperimentData* experiment : workbench.session()->experiments()) {
         if (experiment->kind != "measure_cost" || (experiment->state == "running") != running)
             continue;
-        const auto set = methodSetFromJson(experiment->params.value("methods", nlohmann::json::array()));
-        const int left = experiment->params.value("leave_out", -1);
+        const auto set = methodSetFromJson(valueOr(experiment->params, "methods", nlohmann::json::array()));
+        const int left = valueOr(experiment->params, "leave_out", -1);
         if (!set || left < 0 || left >= int(set.value().size()) || (experiment->rows.empty() && !running))
             continue;
         if (set.value()[std::size_t(left)].method == methods[std::size_t(index)].method &&
@@ -87,11 +88,11 @@ std::map<std::string, std::vector<double>> byLane(const ExperimentData& experime
 {
     std::map<std::string, std::vector<double>> lanes;
     for (const auto& row : experiment.rows)
-        if (row.value("what", std::string()) == what && row.contains(value)) {
+        if (valueOr(row, "what", std::string()) == what && row.contains(value)) {
             const auto& v = row[value];
-            lanes[row.value("lane", std::string())].push_back(v.is_boolean()  ? double(v.get<bool>())
-                                                              : v.is_number() ? v.get<double>()
-                                                                              : std::nan(""));
+            lanes[valueOr(row, "lane", std::string())].push_back(v.is_boolean()  ? double(v.get<bool>())
+                                                                 : v.is_number() ? v.get<double>()
+                                                                                 : std::nan(""));
         }
     return lanes;
 }
@@ -156,7 +157,7 @@ Cost accuracyOf(const Workbench& workbench)
     if (workbench.session())
         for (const ExperimentData* experiment : workbench.session()->experiments())
             if (experiment->kind == "accuracy" && experiment->state == "done") {
-                const auto set = methodSetFromJson(experiment->params.value("methods", nlohmann::json::array()));
+                const auto set = methodSetFromJson(valueOr(experiment->params, "methods", nlohmann::json::array()));
                 if (set && !set.value().empty() && specHash(set.value()) == hash)
                     newest = experiment;
             }
@@ -164,9 +165,9 @@ Cost accuracyOf(const Workbench& workbench)
         return {};
     std::map<int, std::pair<double, double>> items; // item -> right under A, under B
     for (const auto& row : newest->rows) {
-        const double right = row.value("predicted", -1) == row.value("answer", -2) ? 1 : 0;
-        auto& item = items.try_emplace(row.value("item", 0), std::nan(""), std::nan("")).first->second;
-        (row.value("lane", std::string()) == "A" ? item.first : item.second) = right;
+        const double right = valueOr(row, "predicted", -1) == valueOr(row, "answer", -2) ? 1 : 0;
+        auto& item = items.try_emplace(valueOr(row, "item", 0), std::nan(""), std::nan("")).first->second;
+        (valueOr(row, "lane", std::string()) == "A" ? item.first : item.second) = right;
     }
     std::vector<double> a, b;
     for (const auto& [index, pair] : items)
@@ -175,8 +176,8 @@ Cost accuracyOf(const Workbench& workbench)
             b.push_back(pair.second);
         }
     Cost accuracy = cost(bootstrapPairedDifference(a, b), 100, QStringLiteral("measured"));
-    accuracy.note =
-        tr("Task %1, same items for A and B.").arg(QString::fromStdString(newest->params.value("task", std::string())));
+    accuracy.note = tr("Task %1, same items for A and B.")
+                        .arg(QString::fromStdString(valueOr(newest->params, "task", std::string())));
     return accuracy;
 }
 
@@ -223,7 +224,7 @@ Costs measured(const Workbench& workbench, int card)
     const ExperimentData* experiment = newestFor(workbench, card, false);
     if (!experiment)
         return {};
-    const auto set = methodSetFromJson(experiment->params.value("methods", nlohmann::json::array()));
+    const auto set = methodSetFromJson(valueOr(experiment->params, "methods", nlohmann::json::array()));
     const bool same = set && specHash(set.value()) == specHash(stackWith(workbench.desk(), card).first);
     const QString origin = same ? QStringLiteral("measured") : QStringLiteral("stale");
     Costs costs;

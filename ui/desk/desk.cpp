@@ -3,6 +3,7 @@
 #include "core/spec/method_schema.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace ls {
 
@@ -19,25 +20,46 @@ nlohmann::json deskToJson(const Desk& desk)
     return cards;
 }
 
+namespace {
+
+/// A card as it was stored; a session file may hold anything. Nothing when no card can be made of it.
+std::optional<DeskCard> cardFromJson(const nlohmann::json& item)
+{
+    const auto text = [&item](const char* key, const std::string& otherwise) {
+        const auto found = item.find(key);
+        return found != item.end() && found->is_string() ? found->get<std::string>() : otherwise;
+    };
+    const auto flag = [&item](const char* key) {
+        const auto found = item.find(key);
+        return found != item.end() && found->is_boolean() && found->get<bool>();
+    };
+    if (!item.is_object())
+        return std::nullopt;
+    DeskCard card;
+    card.use.method = text("method", {});
+    if (!findMethodSchema(card.use.method))
+        return std::nullopt; // of a newer version: nothing here could show or run it
+    if (const auto params = item.find("params"); params != item.end() && params->is_object())
+        card.use.params = *params;
+    else
+        card.use.params = nlohmann::json::object();
+    card.key = QString::fromStdString(text("key", card.use.method));
+    card.enabled = flag("enabled");
+    card.folded = flag("folded");
+    card.policy = QString::fromStdString(text("policy", "auto"));
+    return card;
+}
+
+} // namespace
+
 Desk deskFromJson(const nlohmann::json& json)
 {
     Desk desk;
     if (!json.is_array())
         return desk;
-    for (const auto& item : json) {
-        if (!item.is_object() || !item.contains("method") || !item["method"].is_string())
-            continue;
-        DeskCard card;
-        card.use.method = item["method"].get<std::string>();
-        if (!findMethodSchema(card.use.method))
-            continue; // of a newer version: nothing here could show or run it
-        card.key = QString::fromStdString(item.value("key", card.use.method));
-        card.use.params = item.value("params", nlohmann::json::object());
-        card.enabled = item.value("enabled", false);
-        card.folded = item.value("folded", false);
-        card.policy = QString::fromStdString(item.value("policy", std::string("auto")));
-        desk.push_back(std::move(card));
-    }
+    for (const auto& item : json)
+        if (auto card = cardFromJson(item))
+            desk.push_back(std::move(*card));
     return desk;
 }
 

@@ -1,6 +1,7 @@
 #include "ui/desk/param_editor.h"
 
 #include "core/data/vector_header.h"
+#include "core/json_value.h"
 
 #include <QCoreApplication>
 #include <QFileDialog>
@@ -129,7 +130,7 @@ public:
         QStringList words;
         if (value.is_array())
             for (const auto& word : value)
-                words << QString::fromStdString(word.is_string() ? word.get<std::string>() : word.dump());
+                words << QString::fromStdString(word.is_string() ? word.get<std::string>() : dumped(word));
         else if (value.is_string())
             words << QString::fromStdString(value.get<std::string>());
         if (!m_text->hasFocus() || !m_text->isModified())

@@ -1,6 +1,7 @@
 #include "ui/models/accuracy_results.h"
 
 #include "core/data/datasets.h"
+#include "core/json_value.h"
 #include "core/stats/hypothesis.h"
 #include "ui/models/metric_cache.h"
 #include "ui/shell/text.h"
@@ -39,7 +40,7 @@ AccuracyResult resultOf(ExperimentData& experiment)
 {
     AccuracyResult out;
     out.experiment = &experiment;
-    const std::string task = experiment.params.value("task", std::string("task"));
+    const std::string task = valueOr(experiment.params, "task", std::string("task"));
     out.title = taskTitle(task);
     const auto& metrics = MetricCache::instance().of(experiment);
     out.a = copyOf(findMetric(metrics, "accuracy/" + task, "A"));
@@ -78,7 +79,7 @@ std::vector<AccuracyResult> accuracyResults(Session& session)
     for (ExperimentData* experiment : session.experiments()) {
         if (experiment->kind != "accuracy" || experiment->rows.empty())
             continue;
-        const std::string task = experiment->params.value("task", std::string("task"));
+        const std::string task = valueOr(experiment->params, "task", std::string("task"));
         if (!newest.contains(task))
             order.push_back(task);
         newest[task] = experiment;
@@ -134,8 +135,8 @@ void FlippedModel::setExperiment(const ExperimentData* experiment)
             for (auto& [index, item] : items)
                 if (item.predicted[0] >= 0 && item.predicted[1] >= 0 && item.predicted[0] != item.predicted[1]) {
                     if (index >= 0 && std::size_t(index) < data.size()) {
-                        item.prompt = data[std::size_t(index)].value("prompt", std::string());
-                        item.choices = data[std::size_t(index)].value("choices", std::vector<std::string>{});
+                        item.prompt = valueOr(data[std::size_t(index)], "prompt", std::string());
+                        item.choices = valueOr(data[std::size_t(index)], "choices", std::vector<std::string>{});
                     }
                     m_items.push_back(std::move(item));
                 }

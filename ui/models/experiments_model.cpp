@@ -1,5 +1,6 @@
 #include "ui/models/experiments_model.h"
 
+#include "core/json_value.h"
 #include "ui/models/accuracy_results.h"
 #include "ui/models/metric_cache.h"
 #include "ui/shell/text.h"
@@ -22,7 +23,7 @@ QString tr(const char* text)
 QString methodsText(const nlohmann::json& params)
 {
     QStringList names;
-    if (const auto methods = methodSetFromJson(params.value("methods", nlohmann::json::array())))
+    if (const auto methods = methodSetFromJson(valueOr(params, "methods", nlohmann::json::array())))
         for (const MethodUse& use : methods.value())
             names << text::of(use.method);
     return names.isEmpty() ? tr("no method") : names.join(QStringLiteral(" + "));
@@ -51,9 +52,9 @@ QString experimentTitle(const ExperimentData& experiment)
 {
     const std::string& kind = experiment.kind;
     if (kind == "accuracy")
-        return tr("Accuracy: %1").arg(taskTitle(experiment.params.value("task", std::string())));
+        return tr("Accuracy: %1").arg(taskTitle(valueOr(experiment.params, "task", std::string())));
     if (kind == "perplexity")
-        return tr("Perplexity: %1").arg(text::of(experiment.params.value("name", std::string("text"))));
+        return tr("Perplexity: %1").arg(text::of(valueOr(experiment.params, "name", std::string("text"))));
     const std::map<std::string, QString> titles{{"bench", tr("Speed")},
                                                 {"fill_in", tr("KL filled in")},
                                                 {"measure_cost", tr("Cost of a card")},
@@ -78,8 +79,8 @@ QString experimentConfiguration(const ExperimentData& experiment)
     if (count("tests")) {
         QStringList tests;
         for (const auto& test : params["tests"])
-            tests << text::of(test.get<std::string>());
-        parts << tests.join(QStringLiteral(", ")) << tr("n = %1").arg(params.value("n", 0));
+            tests << text::of(test.is_string() ? test.get<std::string>() : dumped(test));
+        parts << tests.join(QStringLiteral(", ")) << tr("n = %1").arg(valueOr(params, "n", 0));
     }
     if (const int ids = count("ids"))
         parts << tr("%1 tokens").arg(ids);
@@ -88,9 +89,9 @@ QString experimentConfiguration(const ExperimentData& experiment)
     if (const int prompts = count("harmful") + count("harmless"))
         parts << tr("%1 prompts").arg(prompts);
     if (const int pairs = count("positive"))
-        parts << tr("%1 pairs, block %2").arg(pairs).arg(params.value("layer", 0));
-    if (params.contains("context") && params["context"].is_number() && params["context"].get<int>() > 0)
-        parts << tr("windows of %1").arg(params["context"].get<int>());
+        parts << tr("%1 pairs, block %2").arg(pairs).arg(valueOr(params, "layer", 0));
+    if (const int context = valueOr(params, "context", 0); context > 0)
+        parts << tr("windows of %1").arg(context);
     if (params.contains("methods"))
         parts << (count("lanes") == 1 ? tr("A alone") : methodsText(params));
     return parts.join(QStringLiteral(" · "));
@@ -101,7 +102,7 @@ QString experimentResult(const ExperimentData& experiment)
     if (experiment.failure)
         return text::sentence(*experiment.failure);
     const auto& metrics = MetricCache::instance().of(experiment);
-    const std::string task = experiment.params.value("task", std::string("task"));
+    const std::string task = valueOr(experiment.params, "task", std::string("task"));
     if (experiment.kind == "accuracy") {
         if (const Metric* difference = findMetric(metrics, "accuracy/" + task, "B-A"))
             return tr("B − A %1 points%2")
@@ -135,7 +136,7 @@ QString experimentResult(const ExperimentData& experiment)
     }
     if (experiment.kind == "build_steering" && experiment.result.is_object())
         return tr("held-out accuracy %1")
-            .arg(text::number(experiment.result.value("held_out_accuracy", std::nan("")), 2));
+            .arg(text::number(valueOr(experiment.result, "held_out_accuracy", std::nan("")), 2));
     return experiment.rows.empty() ? QString() : tr("%1 rows").arg(experiment.rows.size());
 }
 

@@ -1,5 +1,6 @@
 #include "ui/models/layer_model.h"
 
+#include "core/json_value.h"
 #include "core/spec/layer_set.h"
 #include "ui/models/run_values.h"
 #include "ui/shell/text.h"
@@ -73,10 +74,10 @@ int LayerModel::stripOf(int block) const
         } else if (use.method == "sparse_attention") {
             flags |= in(use, "layers", "all") ? AttentionSparse : 0;
         } else if (use.method == "weight_pruning") {
-            const int part = use.params.value("target", std::string("mlp")) == "mlp" ? MlpPruned : AttentionPruned;
+            const int part = valueOr(use.params, "target", std::string("mlp")) == "mlp" ? MlpPruned : AttentionPruned;
             flags |= in(use, "layers", "all") ? part : 0;
         } else if (use.method == "head_ablation") {
-            for (const auto& pair : use.params.value("heads", none))
+            for (const auto& pair : valueOr(use.params, "heads", none))
                 flags |= pair.is_array() && !pair.empty() && pair[0] == block ? HeadsOff : 0;
         } else {
             flags |= in(use, "layers", "all") ? VectorAdded : 0;

@@ -1,5 +1,6 @@
 #include "ui/models/run_summary.h"
 
+#include "core/json_value.h"
 #include "core/spec/method_schema.h"
 #include "ui/models/accuracy_results.h"
 #include "ui/models/metric_cache.h"
@@ -20,8 +21,8 @@ QString tr(const char* text)
 
 bool measuredWith(const ExperimentData& experiment, const RunData& run, const MethodSet& methods)
 {
-    const auto used = methodSetFromJson(experiment.params.value("methods", nlohmann::json::array()));
-    const auto lanes = experiment.params.value("lanes", nlohmann::json::array());
+    const auto used = methodSetFromJson(valueOr(experiment.params, "methods", nlohmann::json::array()));
+    const auto lanes = valueOr(experiment.params, "lanes", nlohmann::json::array());
     return !experiment.rows.empty() && used && used.value() == methods && lanes.size() != 1 && run.lane("B") != nullptr;
 }
 

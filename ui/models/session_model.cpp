@@ -1,5 +1,6 @@
 #include "ui/models/session_model.h"
 
+#include "core/json_value.h"
 #include "ui/models/experiments_model.h"
 #include "ui/models/run_summary.h"
 #include "ui/models/run_values.h"
@@ -79,7 +80,7 @@ void SessionModel::refresh(Session* session, const RunData* inView)
                                   .arg(runTitle(run));
         QString prompt = text::of(run.spec.prompt.text);
         for (const auto& message : run.spec.prompt.messages)
-            prompt += text::of(message.value("content", std::string())) + QLatin1Char(' ');
+            prompt += text::of(valueOr(message, "content", std::string())) + QLatin1Char(' ');
         fill(m_runGroup, row, {title, rates.join(QStringLiteral(" / ")), timeOf(run.startedAt)},
              tr("Run %1 of %2\n%3 (%4, %5)\nB: %6\n%7%8")
                  .arg(QString::number(run.id), text::of(run.startedAt), text::of(run.model.name),

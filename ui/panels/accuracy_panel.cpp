@@ -1,6 +1,7 @@
 #include "ui/panels/accuracy_panel.h"
 
 #include "core/data/datasets.h"
+#include "core/json_value.h"
 #include "ui/client/engine_client.h"
 #include "ui/models/metric_cache.h"
 #include "ui/plots/plot.h"
@@ -274,8 +275,9 @@ void AccuracyPanel::refresh()
     const ExperimentData* last =
         workbench()->latestExperiment(isText() ? QStringLiteral("perplexity") : QStringLiteral("accuracy"));
     m_note->setText(now ? tr("%1: %2 of %3. Generating goes first.")
-                              .arg(now->kind == "accuracy" ? taskTitle(now->params.value("task", std::string("task")))
-                                                           : tr("Perplexity"))
+                              .arg(now->kind == "accuracy"
+                                       ? taskTitle(valueOr(now->params, "task", std::string("task")))
+                                       : tr("Perplexity"))
                               .arg(now->done)
                               .arg(now->total)
                     : last && last->failure ? text::sentence(*last->failure)
@@ -294,7 +296,7 @@ void AccuracyPanel::refresh()
     }
     const std::string chosen = m_tasks->currentData().toString().toStdString();
     const auto same = [&](const AccuracyResult& result) {
-        return result.experiment->params.value("task", std::string()) == chosen;
+        return valueOr(result.experiment->params, "task", std::string()) == chosen;
     };
     auto shown = std::find_if(results.begin(), results.end(), same);
     if (shown == results.end() && !isText() && !results.empty())
@@ -307,8 +309,8 @@ void AccuracyPanel::refresh()
         m_flipped->setExperiment(item ? shown->experiment : nullptr);
     m_tabs->setTabText(1, tr("Flipped items (%1)").arg(m_flipped->rowCount()));
     const ExperimentData* origin = isText() ? text : item ? shown->experiment : nullptr;
-    const auto methods =
-        methodSetFromJson(origin ? origin->params.value("methods", nlohmann::json::array()) : nlohmann::json::array());
+    const auto methods = methodSetFromJson(origin ? valueOr(origin->params, "methods", nlohmann::json::array())
+                                                  : nlohmann::json::array());
     if (origin && model && !now && methods && methods.value() != enabledMethods(workbench()->desk()))
         setState(State::Stale, tr("methods changed"));
     else
@@ -343,7 +345,7 @@ void AccuracyPanel::showForest(const std::vector<AccuracyResult>& results)
     for (int i = 0; i < count; ++i) {
         const AccuracyResult& result = results[std::size_t(i)];
         const double y = count - 1 - i;
-        m_rows.push_back(result.experiment->params.value("task", std::string()));
+        m_rows.push_back(valueOr(result.experiment->params, "task", std::string()));
         const int n = result.a ? result.a->n : result.b ? result.b->n : 0;
         QString title = result.title;
         title.replace(QStringLiteral("MMLU: "), QString()).replace(QLatin1Char('_'), QLatin1Char(' '));
@@ -425,9 +427,9 @@ QString AccuracyPanel::describePerplexity() const
     };
     const Metric* any = findMetric(metrics, "perplexity", "A");
     QStringList lines{tr("<b>Perplexity</b> of %1, %2 windows of %3 tokens")
-                          .arg(text::of(experiment->params.value("name", std::string("the text"))).toHtmlEscaped())
+                          .arg(text::of(valueOr(experiment->params, "name", std::string("the text"))).toHtmlEscaped())
                           .arg(any ? any->n : 0)
-                          .arg(experiment->params.value("context", 0))};
+                          .arg(valueOr(experiment->params, "context", 0))};
     lines << tr("A %1 · B %2").arg(value("perplexity", "A", 2), value("perplexity", "B", 2));
     if (const Metric* difference = findMetric(metrics, "nll", "B-A"))
         lines << tr("B − A %1 nats per token, %2")
@@ -452,7 +454,7 @@ QString AccuracyPanel::tableAsTsv() const
         for (const Metric& metric : MetricCache::instance().of(*result.experiment))
             add(metric);
         tsv += QStringLiteral("chance/%1\t\t%\t%2\t\t\t\n")
-                   .arg(text::of(result.experiment->params.value("task", std::string())), exact(result.chance));
+                   .arg(text::of(valueOr(result.experiment->params, "task", std::string())), exact(result.chance));
     }
     if (const ExperimentData* text = workbench()->latestExperiment(QStringLiteral("perplexity")))
         for (const Metric& metric : MetricCache::instance().of(*text))

@@ -1,5 +1,6 @@
 #include "ui/panels/compare_streams_panel.h"
 
+#include "core/json_value.h"
 #include "core/report/metrics.h"
 #include "core/stats/summary.h"
 #include "ui/client/engine_client.h"
@@ -187,7 +188,7 @@ void CompareStreamsPanel::showKl()
     later->setBrush(QBrush(pale, Qt::BDiagPattern));
     if (experiment)
         for (const auto& row : experiment->rows) {
-            const int position = row.value("position", -1);
+            const int position = valueOr(row, "position", -1);
             if (lane.tap("kl", position) || !row.contains("kl") || !row["kl"].is_number())
                 continue; // what was live stays as it was
             const double kl = row["kl"].get<double>();
@@ -353,7 +354,7 @@ QString CompareStreamsPanel::tableAsTsv() const
     if (const ExperimentData* experiment = filled())
         for (const auto& row : experiment->rows)
             if (row.contains("kl") && row["kl"].is_number())
-                kl[row.value("position", -1)] = {row["kl"].get<double>(), QStringLiteral("filled in")};
+                kl[valueOr(row, "position", -1)] = {row["kl"].get<double>(), QStringLiteral("filled in")};
     for (int i = 0; i < int(lane->tokens.size()); ++i)
         if (const double live = values::ofToken(*lane, QStringLiteral("kl"), i, -1); std::isfinite(live))
             kl[i] = {live, QStringLiteral("live")};

@@ -1,5 +1,6 @@
 #include "ui/panels/desk_panel.h"
 
+#include "core/json_value.h"
 #include "ui/client/engine_client.h"
 #include "ui/desk/card_values.h"
 #include "ui/desk/method_card.h"
@@ -253,7 +254,7 @@ void DeskPanel::command(int index, const QString& command)
     const MethodSchema* schema = findMethodSchema(place->use.method);
     const QString title = schema ? text::of(schema->title) : place->key;
     if (command == QLatin1String("copy")) {
-        QApplication::clipboard()->setText(text::of(toJson(MethodSet{place->use}).dump(2)));
+        QApplication::clipboard()->setText(text::of(dumped(toJson(MethodSet{place->use}), 2)));
     } else if (command == QLatin1String("remove")) {
         desk.erase(place);
         workbench()->changeDesk(tr("Remove %1").arg(title), std::move(desk));
@@ -312,7 +313,7 @@ QString DeskPanel::tableAsTsv() const
     for (const DeskCard& card : workbench()->desk())
         tsv += QStringLiteral("%1\t%2\t%3\t%4\t%5\n")
                    .arg(card.key, text::of(card.use.method), card.enabled ? QStringLiteral("1") : QStringLiteral("0"),
-                        card.policy, text::of(card.use.params.dump()));
+                        card.policy, text::of(dumped(card.use.params)));
     return tsv;
 }
 

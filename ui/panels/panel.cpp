@@ -1,5 +1,6 @@
 #include "ui/panels/panel.h"
 
+#include "core/json_value.h"
 #include "core/spec/method_use.h"
 #include "ui/panels/head_button.h"
 #include "ui/shell/text.h"
@@ -227,12 +228,12 @@ QString Panel::provenance() const
                      .arg(text::of(run->startedAt))
                      .arg(run->spec.sampler.seed);
         for (const LaneData& lane : run->lanes)
-            parts << QStringLiteral("lane %1 %2").arg(text::of(lane.name), text::of(toJson(lane.methods).dump()));
+            parts << QStringLiteral("lane %1 %2").arg(text::of(lane.name), text::of(dumped(toJson(lane.methods))));
         for (const ToggleData& toggle : run->toggles)
             parts << QStringLiteral("lane %1 from token %2 (%3) %4")
                          .arg(text::of(toggle.lane))
                          .arg(toggle.position)
-                         .arg(text::of(toggle.policy), text::of(toJson(toggle.methods).dump()));
+                         .arg(text::of(toggle.policy), text::of(dumped(toJson(toggle.methods))));
     }
     return parts.join(QStringLiteral(" | "));
 }

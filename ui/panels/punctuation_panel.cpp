@@ -2,6 +2,7 @@
 
 #include "core/data/datasets.h"
 #include "core/data/word_classes.h"
+#include "core/json_value.h"
 #include "core/stats/bootstrap.h"
 #include "ui/client/engine_client.h"
 #include "ui/models/run_values.h"
@@ -207,7 +208,7 @@ void PunctuationPanel::showGroups()
     const char* key = output() == "contextualisation.c" ? "sum_c" : "sum_gain";
     if (experiment)
         for (const auto& row : experiment->rows) {
-            const WordGroup group = wordGroup(wordClassFromName(row.value("class", std::string())));
+            const WordGroup group = wordGroup(wordClassFromName(valueOr(row, "class", std::string())));
             const int g = group == WordGroup::Punctuation ? 0 : group == WordGroup::Function ? 1 : 2;
             if (group == WordGroup::None || !row.contains(key) || !row[key].is_array())
                 continue;
@@ -217,9 +218,9 @@ void PunctuationPanel::showGroups()
             const double sum = valueOf(sums, block);
             if (!std::isfinite(sum))
                 continue;
-            auto& entry = corpus[std::size_t(g)][row.value("fragment", 0)];
+            auto& entry = corpus[std::size_t(g)][valueOr(row, "fragment", 0)];
             entry.first += sum;
-            entry.second += row.value("n", 0.0);
+            entry.second += valueOr(row, "n", 0.0);
         }
     m_groups->clearPlottables();
     plots::style(m_groups);

@@ -1,5 +1,6 @@
 #include "ui/panels/speed_panel.h"
 
+#include "core/json_value.h"
 #include "ui/client/engine_client.h"
 #include "ui/models/metric_cache.h"
 #include "ui/models/speed_model.h"
@@ -154,14 +155,14 @@ void SpeedPanel::refresh()
         notes << tr("Values of one run; the tests give intervals.");
     else if (shown->result.is_object() && shown->result.contains("device"))
         notes << tr("Measured on %1, %2, %3 threads; A and B interleaved.")
-                     .arg(text::of(shown->result.value("device", std::string())),
-                          text::of(shown->result.value("dtype", std::string())))
-                     .arg(shown->result.value("threads", 0));
-    if (rows && shown->params.value("lanes", nlohmann::json::array()).size() == 1)
+                     .arg(text::of(valueOr(shown->result, "device", std::string())),
+                          text::of(valueOr(shown->result, "dtype", std::string())))
+                     .arg(valueOr(shown->result, "threads", 0));
+    if (rows && valueOr(shown->params, "lanes", nlohmann::json::array()).size() == 1)
         notes << tr("No method was on: only A was measured.");
     m_note->setText(notes.join(QLatin1Char(' ')));
     showPlot();
-    const auto methods = rows ? methodSetFromJson(shown->params.value("methods", nlohmann::json::array()))
+    const auto methods = rows ? methodSetFromJson(valueOr(shown->params, "methods", nlohmann::json::array()))
                               : Result<MethodSet>(MethodSet{});
     const bool stale = rows && model && methods && methods.value() != enabledMethods(workbench()->desk());
     if (stale && !running)

@@ -1,6 +1,7 @@
 #include "ui/panels/steering_panel.h"
 
 #include "core/data/whole_file.h"
+#include "core/json_value.h"
 #include "ui/client/engine_client.h"
 #include "ui/panels/steering_pairs.h"
 #include "ui/plots/repaint_clock.h"
@@ -208,13 +209,13 @@ void SteeringPanel::readSession()
     Session* session = workbench()->session();
     const auto stored = session ? session->property(kProperty) : nlohmann::json();
     const QSignalBlocker quietLayer(m_layer), quietTemplate(m_template);
-    m_pairs->setPairs(stored.is_object() ? pairsFromJson(stored.value("pairs", nlohmann::json::array())) : Pairs{});
+    m_pairs->setPairs(stored.is_object() ? pairsFromJson(valueOr(stored, "pairs", nlohmann::json::array())) : Pairs{});
     m_layerChosen = stored.is_object() && stored.contains("layer") && stored["layer"].is_number_integer();
     if (m_layerChosen)
         m_layer->setValue(stored["layer"].get<int>());
     if (stored.is_object()) {
-        m_template->setChecked(stored.value("template", true));
-        m_name->setText(text::of(stored.value("name", std::string())));
+        m_template->setChecked(valueOr(stored, "template", true));
+        m_name->setText(text::of(valueOr(stored, "name", std::string())));
     }
     say({}, "second");
 }
@@ -250,7 +251,7 @@ void SteeringPanel::refresh()
                                  : tr("Waiting for the engine."));
     else if (last && last->state == "done")
         m_buildNote->setText(tr("Block %1: norm %2 · cosine of halves %3 · held-out accuracy %4")
-                                 .arg(last->params.value("layer", 0))
+                                 .arg(valueOr(last->params, "layer", 0))
                                  .arg(text::number(resultOf(*last, "norm"), 3),
                                       text::number(resultOf(*last, "cosine_halves"), 3),
                                       text::number(resultOf(*last, "held_out_accuracy"), 3)));
@@ -286,14 +287,14 @@ void SteeringPanel::fillTable()
             return built ? text::number(resultOf(*built, key), 3) : QStringLiteral("—");
         };
         const QString source =
-            built ? (built->params.value("template", false) ? tr("pairs, chat") : tr("pairs, text")) : vector.path;
+            built ? (valueOr(built->params, "template", false) ? tr("pairs, chat") : tr("pairs, text")) : vector.path;
         const QString cells[ColumnCount] = {
             vector.name,
             blocksText(vector.blocks),
             number("norm"),
             number("cosine_halves"),
             number("held_out_accuracy"),
-            built ? QString::number(built->params.value("positive", nlohmann::json::array()).size())
+            built ? QString::number(valueOr(built->params, "positive", nlohmann::json::array()).size())
                   : QStringLiteral("—"),
             source,
             state};
@@ -483,7 +484,7 @@ QString SteeringPanel::tableAsTsv() const
                            number("held_out_accuracy"),
                            vector.experiment
                                ? QString::number(
-                                     vector.experiment->params.value("positive", nlohmann::json::array()).size())
+                                     valueOr(vector.experiment->params, "positive", nlohmann::json::array()).size())
                                : QString(),
                            vector.path}
                    .join(QLatin1Char('\t')) +

@@ -2,6 +2,7 @@
 
 #include "core/data/vector_writer.h"
 #include "core/data/whole_file.h"
+#include "core/json_value.h"
 #include "core/spec/method_schema.h"
 #include "ui/shell/text.h"
 
@@ -45,13 +46,13 @@ std::map<std::string, QString> pathsOf(const Session& session)
     std::map<std::string, QString> out;
     for (const Artefact& artefact : session.artefacts())
         if (artefact.kind == kKind && artefact.meta.is_object() && artefact.meta.contains("path"))
-            out[artefact.name] = text::of(artefact.meta.value("path", std::string()));
+            out[artefact.name] = text::of(valueOr(artefact.meta, "path", std::string()));
     return out;
 }
 
 QString nameOf(const ExperimentData& experiment)
 {
-    const std::string name = experiment.params.value("name", std::string());
+    const std::string name = valueOr(experiment.params, "name", std::string());
     return name.empty() ? QStringLiteral("vector-%1").arg(experiment.id) : text::of(name);
 }
 
@@ -104,7 +105,7 @@ std::vector<Vector> vectorsOf(Session& session)
             vector = describe(std::move(vector));
         }
         if (vector.blocks.empty() && experiment->params.contains("layer"))
-            vector.blocks = {experiment->params.value("layer", 0)};
+            vector.blocks = {valueOr(experiment->params, "layer", 0)};
         out.push_back(std::move(vector));
     }
     const auto imported = session.property(kImported);
@@ -119,7 +120,7 @@ std::vector<Vector> vectorsOf(Session& session)
 
 Result<QString> saveBuilt(Session& session, const ExperimentData& experiment, const QString& model)
 {
-    const int layer = experiment.params.value("layer", -1);
+    const int layer = valueOr(experiment.params, "layer", -1);
     const auto tensor = artefactOf(session, "build_steering/direction." + std::to_string(layer));
     if (!tensor || tensor->bytes.empty() || tensor->bytes.size() % sizeof(float) != 0)
         return Error{Errc::InvalidParameter,
@@ -205,7 +206,7 @@ QString useOf(const Desk& desk, const QString& path)
 {
     QString use;
     for (const DeskCard& card : desk)
-        if (!path.isEmpty() && card.use.params.value("vector", std::string()) == path.toStdString()) {
+        if (!path.isEmpty() && valueOr(card.use.params, "vector", std::string()) == path.toStdString()) {
             if (card.enabled)
                 return translated("in use");
             use = translated("card off");

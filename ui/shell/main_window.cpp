@@ -328,6 +328,11 @@ void MainWindow::generate()
                             tr("No model is open.").toStdString(),
                             tr("Open one with File > Open model.").toStdString(),
                             {}});
+    if (m_prompt->isEmpty()) // a chat template would make a prompt of nothing
+        return showProblem({Errc::PromptEmpty,
+                            tr("The prompt is empty.").toStdString(),
+                            tr("Write a prompt first.").toStdString(),
+                            {}});
     RunSpec spec = m_prompt->spec(*model);
     spec.lanes = {LaneSpec{"A", {}}, LaneSpec{"B", enabledMethods(m_workbench->desk())}};
     spec.probes = {"layer_norms", "logit_lens", "contextualisation", "safety"};

@@ -1,5 +1,6 @@
 #include "ui/shell/open_model_dialog.h"
 
+#include "core/json_value.h"
 #include "ui/client/engine_client.h"
 #include "ui/shell/text.h"
 #include "ui/shell/workbench.h"
@@ -36,7 +37,7 @@ void flatten(const nlohmann::json& json, const QString& prefix, std::vector<std:
         else if (value.is_string())
             rows.emplace_back(name, QString::fromStdString(value.get<std::string>()).left(400));
         else if (!value.is_array() && !value.is_null())
-            rows.emplace_back(name, QString::fromStdString(value.dump()));
+            rows.emplace_back(name, QString::fromStdString(dumped(value)));
     }
 }
 
@@ -75,6 +76,7 @@ OpenModelDialog::OpenModelDialog(Workbench* workbench, QWidget* parent)
     name(m_device, "open.device", tr("Device"));
     name(m_dtype, "open.dtype", tr("Run as"));
     name(m_context, "open.context", tr("Context"));
+    m_facts->setObjectName(QStringLiteral("open.facts"));
     name(m_memory, "open.memoryBar", tr("Memory needed of what is free"));
     name(m_verdict, "open.verdict", tr("Whether it fits"));
     name(m_tensors, "open.tensors", tr("Tensors"));
@@ -211,28 +213,35 @@ void OpenModelDialog::show(const nlohmann::json& info)
     std::vector<std::pair<QString, QString>> rows;
     flatten(info, {}, rows);
     fill(findChild<QTableWidget*>(QStringLiteral("open.metadata")), rows);
-    const nlohmann::json tensors = info.value("tensors", nlohmann::json::array());
+    const nlohmann::json tensors = valueOr(info, "tensors", nlohmann::json::array());
     m_tensors->setRowCount(int(tensors.size()));
     std::map<std::string, int> types;
     for (int i = 0; i < int(tensors.size()); ++i) {
         const nlohmann::json& tensor = tensors[std::size_t(i)];
-        const std::string type = tensor.value("type", std::string());
+        const std::string type = valueOr(tensor, "type", std::string());
         ++types[type];
-        m_tensors->setItem(i, 0, new QTableWidgetItem(text::of(tensor.value("name", std::string()))));
-        m_tensors->setItem(i, 1, new QTableWidgetItem(text::of(tensor.value("shape", nlohmann::json()).dump())));
+        m_tensors->setItem(i, 0, new QTableWidgetItem(text::of(valueOr(tensor, "name", std::string()))));
+        m_tensors->setItem(i, 1, new QTableWidgetItem(text::of(dumped(valueOr(tensor, "shape", nlohmann::json())))));
         m_tensors->setItem(i, 2, new QTableWidgetItem(text::of(type)));
-        m_tensors->setItem(i, 3, new QTableWidgetItem(QString::number(tensor.value("bytes", std::int64_t(0)))));
+        m_tensors->setItem(i, 3, new QTableWidgetItem(QString::number(valueOr(tensor, "bytes", std::int64_t(0)))));
     }
     QStringList kinds;
     for (const auto& [type, count] : types)
         kinds << tr("%1 × %2").arg(count).arg(text::of(type));
     m_facts->setText(tr("%1, %2 tensors (%3)")
-                         .arg(text::of(info.value("family", std::string("?"))))
+                         .arg(text::of(valueOr(info, "family", std::string("?"))))
                          .arg(tensors.size())
                          .arg(kinds.join(QStringLiteral(", "))));
+    showMemory();
+    if (info.contains("unsupported")) { // what the file holds stays in view
+        showError({Errc::NotSupported,
+                   valueOr(info, "unsupported", std::string()),
+                   valueOr(info, "unsupported_hint", std::string()),
+                   {}});
+        return;
+    }
     m_load->setEnabled(true);
     m_load->setFocus();
-    showMemory();
 }
 
 void OpenModelDialog::showError(const Error& error)
@@ -253,7 +262,7 @@ void OpenModelDialog::showMemory()
     std::int64_t weights = 0;
     for (const auto& tensor : m_info["tensors"]) {
         std::int64_t count = 1;
-        for (const auto& extent : tensor.value("shape", nlohmann::json::array()))
+        for (const auto& extent : valueOr(tensor, "shape", nlohmann::json::array()))
             count *= extent.is_number() ? extent.get<std::int64_t>() : 1;
         weights += count * width;
     }

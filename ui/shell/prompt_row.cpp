@@ -7,7 +7,21 @@
 #include <QLineEdit>
 #include <QSpinBox>
 
+#include <limits>
+
 namespace ls {
+
+namespace {
+
+/// What the last message says; empty when it is none: a session file may hold anything.
+std::string lastContent(const nlohmann::ordered_json& messages)
+{
+    const auto& last = messages.back();
+    const auto content = last.is_object() ? last.find("content") : last.end();
+    return content != last.end() && content->is_string() ? content->get<std::string>() : std::string();
+}
+
+} // namespace
 
 PromptRow::PromptRow(QWidget* parent)
     : QFrame(parent)
@@ -32,6 +46,8 @@ PromptRow::PromptRow(QWidget* parent)
     first->addWidget(caption);
     first->addWidget(m_prompt = new QLineEdit(tr("Explain why the sky is blue.")), 1);
     name(m_prompt, "prompt.text", tr("Prompt"));
+    m_prompt->setMaxLength(
+        std::numeric_limits<int>::max()); // by itself it would cut a pasted text short, and say nothing
     second->addWidget(m_template = new QComboBox);
     name(m_template, "prompt.template", tr("How the prompt is given to the model"));
     m_template->addItems({tr("chat template"), tr("plain text")});
@@ -79,12 +95,16 @@ RunSpec PromptRow::spec(const ModelInfo& model) const
     return spec;
 }
 
+bool PromptRow::isEmpty() const
+{
+    return m_prompt->text().isEmpty();
+}
+
 void PromptRow::show(const RunSpec& spec)
 {
     const bool chat = !spec.prompt.messages.empty();
     m_template->setCurrentIndex(chat ? 0 : 1);
-    const std::string text = chat ? spec.prompt.messages.back().value("content", std::string()) : spec.prompt.text;
-    m_prompt->setText(QString::fromStdString(text));
+    m_prompt->setText(QString::fromStdString(chat ? lastContent(spec.prompt.messages) : spec.prompt.text));
     m_prompt->setCursorPosition(0);
     m_temperature->setValue(spec.sampler.temperature);
     m_topP->setValue(spec.sampler.topP);

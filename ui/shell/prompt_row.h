@@ -19,6 +19,7 @@ public:
     explicit PromptRow(QWidget* parent = nullptr);
     /// Prompt and sampler; lanes and probes are the caller's.
     RunSpec spec(const ModelInfo& model) const;
+    bool isEmpty() const;           ///< nothing written
     void show(const RunSpec& spec); ///< of a stored run
     using QFrame::show;
 

@@ -304,6 +304,10 @@ void Workbench::onMessage(const EngineMessage& message)
         Q_EMIT modelChanged();
         return;
     }
+    if (std::holds_alternative<ModelClosed>(message)) {
+        Q_EMIT modelChanged();
+        return;
+    }
     if (const auto* progress = std::get_if<Progress>(&message)) {
         if (const auto found = d->experiments.find(id); found != d->experiments.end()) {
             m_session->record(*found->second, message);
@@ -324,8 +328,10 @@ void Workbench::onMessage(const EngineMessage& message)
     if (m_generation != 0 && (id == m_generation || std::holds_alternative<Memory>(message)))
         onGeneration(message);
     else if (const auto* failure = std::get_if<Failed>(&message); failure && failure->code != "cancelled") {
-        if (id == d->opening)
+        if (id == d->opening) {
             d->opening = 0;
+            Q_EMIT modelProgress({}, 0, 0); // it opens no longer
+        }
         Q_EMIT problem(failure->error());
     }
 }

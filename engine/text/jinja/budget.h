@@ -40,7 +40,7 @@ public:
     void enter()
     {
         if (++m_depth > kMaxRecursion)
-            throw Failure{"The template is nested too deeply."};
+            throw Failure{"maximum recursion depth exceeded"}; // Python's words: real templates get here
     }
     void leave() { --m_depth; }
 
