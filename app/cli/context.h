@@ -30,6 +30,7 @@ void addEval(CLI::App& app, Action& action);
 void addReport(CLI::App& app, Action& action);
 void addRerun(CLI::App& app, Action& action);
 void addTour(CLI::App& app, Action& action);
+void addCertify(CLI::App& app, Action& action);
 
 /// True after Ctrl-C: the running request is cancelled and what has arrived is kept.
 extern std::atomic<bool> interrupted;

@@ -1,5 +1,7 @@
 #include "app/cli/context.h"
 
+#include "core/certificate/certificate.h"
+
 #include <fmt/format.h>
 
 namespace ls::cli {
@@ -58,15 +60,32 @@ void print(const json& info)
         printTensors(*tensors);
 }
 
+/// "certificate": per run dtype one line, or what is missing.
+void addCertificates(json& info)
+{
+    const std::string fingerprint = info.value("fingerprint", std::string());
+    json lines = json::object();
+    for (const char* dtype : {"float32", "bfloat16"}) {
+        const auto certificate = loadCertificate(certificatePath(fingerprint, dtype));
+        if (certificate)
+            lines[dtype] = summaryLine(certificate.value());
+        else if (certificate.error().code != Errc::FileNotFound)
+            lines[dtype] = certificate.error().message;
+    }
+    info["certificate"] = lines.empty() ? json("none; layerscope-cli certify MODEL makes one") : std::move(lines);
+}
+
 Result<int> run(const Options& options)
 {
     LS_TRY(EnginePtr engine, startEngine());
     LS_TRY(const Inspected inspected,
            ask<Inspected>(*engine, InspectModel{engine->nextRequestId(), options.model}, {}, &interrupted));
+    json info = inspected.info;
+    addCertificates(info);
     if (options.asJson)
-        fmt::print("{}\n", jsonLine(inspected.info));
+        fmt::print("{}\n", jsonLine(info));
     else
-        print(inspected.info);
+        print(info);
     return 0;
 }
 

@@ -29,7 +29,7 @@ int main(int argc, char** argv)
     cli::Action action;
     for (const auto add :
          {cli::addInspect, cli::addTokenize, cli::addRenderChat, cli::addCapture, cli::addGenerate, cli::addPerplexity,
-          cli::addBench, cli::addRun, cli::addEval, cli::addReport, cli::addRerun, cli::addTour})
+          cli::addBench, cli::addRun, cli::addEval, cli::addReport, cli::addRerun, cli::addTour, cli::addCertify})
         add(app, action);
     try {
         app.parse(argc, argv);

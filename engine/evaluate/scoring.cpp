@@ -1,5 +1,6 @@
 #include "engine/evaluate/scoring.h"
 
+#include "engine/certify/certify.h"
 #include "engine/generate/distribution.h"
 #include "engine/text/tokenizer.h"
 
@@ -144,6 +145,7 @@ void registerEvaluations(ExperimentRegistry& registry)
     registry.add("bench", runBench);
     registry.add("measure_cost", runMeasureCost);
     registry.add("build_steering", runBuildSteering);
+    registry.add("certify", runCertify);
 }
 
 } // namespace ls

@@ -91,7 +91,8 @@ public:
     {
         if (const AddedToken* added = m_parts.added.find(id))
             return added->text;
-        return m_parts.vocabulary->has(id) ? m_parts.decoder.bytesOf(m_parts.vocabulary->text(id)) : std::string();
+        return m_parts.vocabulary->has(id) ? m_parts.decoder.bytesOf(std::string(m_parts.vocabulary->text(id)))
+                                           : std::string();
     }
 
     bool isSpecial(std::int32_t id) const override
@@ -123,7 +124,7 @@ public:
             if (const AddedToken* added = m_parts.added.find(id))
                 tokens.push_back(m_parts.added.decodedFrom(*added));
             else if (m_parts.vocabulary->has(id))
-                tokens.push_back(m_parts.vocabulary->text(id));
+                tokens.emplace_back(m_parts.vocabulary->text(id));
         }
         return m_parts.decoder.run(std::move(tokens), memory, last);
     }

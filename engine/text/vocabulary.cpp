@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace ls {
 
@@ -30,8 +31,7 @@ std::size_t Vocabulary::place(std::string_view text, std::uint64_t hash) const
 {
     const std::size_t mask = m_slots.size() - 1;
     std::size_t at = (hash >> 32) & mask;
-    while (m_slots[at].id >= 0 &&
-           (m_slots[at].hash != std::uint32_t(hash) || m_texts[std::size_t(m_slots[at].id)] != text))
+    while (m_slots[at].id >= 0 && (m_slots[at].hash != std::uint32_t(hash) || this->text(m_slots[at].id) != text))
         at = (at + 1) & mask;
     return at;
 }
@@ -41,22 +41,36 @@ std::int32_t Vocabulary::find(std::string_view text) const
     return m_slots[place(text, hashOf(text))].id;
 }
 
-Status Vocabulary::index(bool repeatsAllowed)
+/// m_present says which ids count.
+Status Vocabulary::take(std::vector<std::string> texts, bool repeatsAllowed)
 {
-    m_slots.resize(std::bit_ceil(2 * m_texts.size() + 2));
-    for (std::size_t id = 0; id < m_texts.size(); ++id) {
-        if (!m_present[id])
+    std::size_t bytes = 0;
+    for (const std::string& text : texts)
+        bytes += text.size();
+    if (bytes > std::numeric_limits<std::uint32_t>::max())
+        return damaged("The texts of the vocabulary are longer than 4 GB together.");
+    m_bytes.reserve(bytes);
+    m_begins.reserve(texts.size() + 1);
+    m_begins.push_back(0);
+    for (const std::string& text : texts) {
+        m_bytes += text;
+        m_begins.push_back(std::uint32_t(m_bytes.size()));
+    }
+    std::vector<std::string>().swap(texts); // before the table of ids is made: that is the peak
+    m_slots.resize(std::bit_ceil(2 * m_present.size() + 2));
+    for (std::int32_t id = 0; id < size(); ++id) {
+        if (!has(id))
             continue;
-        const std::string& text = m_texts[id];
-        if (!isValidUtf8(text))
+        const std::string_view own = text(id);
+        if (!isValidUtf8(own))
             return damaged(fmt::format("Token {} of the vocabulary is not valid UTF-8.", id));
-        const std::uint64_t hash = hashOf(text);
-        Slot& slot = m_slots[place(text, hash)];
+        const std::uint64_t hash = hashOf(own);
+        Slot& slot = m_slots[place(own, hash)];
         if (slot.id >= 0 && !repeatsAllowed)
-            return damaged("The vocabulary holds a token twice.", repairUtf8(text.substr(0, 200)));
+            return damaged("The vocabulary holds a token twice.", repairUtf8(own.substr(0, 200)));
         if (slot.id < 0)
-            slot = {std::uint32_t(hash), std::int32_t(id)};
-        m_longest = std::max(m_longest, text.size());
+            slot = {std::uint32_t(hash), id};
+        m_longest = std::max(m_longest, own.size());
     }
     return success();
 }
@@ -64,9 +78,8 @@ Status Vocabulary::index(bool repeatsAllowed)
 Result<VocabularyPtr> Vocabulary::fromList(std::vector<std::string> texts)
 {
     auto vocabulary = std::make_shared<Vocabulary>();
-    vocabulary->m_texts = std::move(texts);
-    vocabulary->m_present.assign(vocabulary->m_texts.size(), true);
-    LS_CHECK(vocabulary->index(true));
+    vocabulary->m_present.assign(texts.size(), true);
+    LS_CHECK(vocabulary->take(std::move(texts), true));
     return VocabularyPtr(std::move(vocabulary));
 }
 
@@ -81,15 +94,15 @@ Result<VocabularyPtr> Vocabulary::fromPairs(std::vector<std::pair<std::string, s
         highest = std::max(highest, id);
     }
     auto vocabulary = std::make_shared<Vocabulary>();
-    vocabulary->m_texts.resize(std::size_t(highest + 1));
+    std::vector<std::string> texts(std::size_t(highest + 1));
     vocabulary->m_present.resize(std::size_t(highest + 1));
     for (auto& [text, id] : pairs) {
         if (vocabulary->m_present[std::size_t(id)])
             return damaged(fmt::format("The token id {} is given twice.", id), repairUtf8(text.substr(0, 200)));
         vocabulary->m_present[std::size_t(id)] = true;
-        vocabulary->m_texts[std::size_t(id)] = std::move(text);
+        texts[std::size_t(id)] = std::move(text);
     }
-    LS_CHECK(vocabulary->index(false));
+    LS_CHECK(vocabulary->take(std::move(texts), false));
     return VocabularyPtr(std::move(vocabulary));
 }
 

@@ -22,10 +22,14 @@ public:
     /// -1 if there is none.
     std::int32_t find(std::string_view text) const;
     /// Highest id + 1.
-    std::int32_t size() const { return std::int32_t(m_texts.size()); }
+    std::int32_t size() const { return std::int32_t(m_present.size()); }
     bool has(std::int64_t id) const { return id >= 0 && id < size() && m_present[std::size_t(id)]; }
     /// Empty for an id without a token.
-    const std::string& text(std::int32_t id) const { return m_texts[std::size_t(id)]; }
+    std::string_view text(std::int32_t id) const
+    {
+        const std::size_t begin = m_begins[std::size_t(id)];
+        return std::string_view(m_bytes).substr(begin, m_begins[std::size_t(id) + 1] - begin);
+    }
     std::size_t longest() const { return m_longest; } ///< bytes of the longest text
     /// Ids of "<0x00>" ... "<0xFF>", -1 where there is none.
     std::vector<std::int32_t> byteTokens() const;
@@ -35,10 +39,11 @@ private:
         std::uint32_t hash = 0;
         std::int32_t id = -1; // -1 = free
     };
-    Status index(bool repeatsAllowed);
+    Status take(std::vector<std::string> texts, bool repeatsAllowed);
     std::size_t place(std::string_view text, std::uint64_t hash) const;
 
-    std::vector<std::string> m_texts;
+    std::string m_bytes;                 // all texts, one after the other: a string each takes three times as much
+    std::vector<std::uint32_t> m_begins; // [size + 1]
     std::vector<bool> m_present;
     std::vector<Slot> m_slots; // open addressing, at most half full
     std::size_t m_longest = 0;

@@ -120,9 +120,6 @@ void TestRealModels::opening_takesOneCopyOfTheWeights()
     const double peak = 1024.0 * double(kilobytes("VmHWM") - before);
     const double weights = double(opened.value()->info().weightBytes);
     qInfo("peak %.1f MB for %.1f MB of tensors: %+.1f %%", peak / 1e6, weights / 1e6, 100 * (peak / weights - 1));
-    // About 28 MB beside the tensors whatever the dtype: more than 5 % of Gemma's in bfloat16. Not traced yet.
-    if (real.name == "Gemma" && options.dtype == "bfloat16")
-        QEXPECT_FAIL("", "measured +5.3 %: docs/roadmap.md", Continue);
     QVERIFY(peak <= 1.05 * weights);
 }
 

@@ -1,0 +1,105 @@
+#include "core/certificate/certificate.h"
+
+#include "core/protocol/fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ls {
+
+namespace {
+
+struct Bars {
+    double usual, failure;
+};
+
+/// float32: measured noise is 1e-5 (SmolLM2) to 3e-5 (Gemma), so 1e-4 is no rounding. bfloat16 rounds every operand to
+/// 4e-3 of itself; branches in which large terms cancel reach 0.12 of their largest entry (docs/certificate.md).
+Bars barsOf(const std::string& dtype)
+{
+    return dtype == "bfloat16" ? Bars{0.15, 0.3} : Bars{5e-5, 1e-4};
+}
+
+} // namespace
+
+void judge(Certificate& certificate)
+{
+    const Bars bars = barsOf(certificate.dtype);
+    certificate.usual = bars.usual;
+    certificate.failure = bars.failure;
+    certificate.firstOver.clear();
+    bool failed = false, unusual = false, compared = false;
+    for (CertificateSource& source : certificate.sources)
+        for (SiteError& site : source.sites) {
+            compared = true;
+            for (double* error : {&site.error, &site.accumulated})
+                if (!std::isfinite(*error)) // JSON knows no infinity
+                    *error = std::numeric_limits<double>::max();
+            if (!std::isfinite(site.cosine))
+                site.cosine = 0;
+            failed |= site.error >= bars.failure;
+            unusual |= site.error >= bars.usual;
+            if (site.error >= bars.usual && certificate.firstOver.empty())
+                certificate.firstOver = site.site;
+        }
+    for (CertificateCheck& check : certificate.checks) {
+        if (!std::isfinite(check.value))
+            check.value = std::numeric_limits<double>::max();
+        failed |= !check.passed;
+        if (!check.passed && certificate.firstOver.empty())
+            certificate.firstOver = check.name;
+    }
+    certificate.verdict = failed || !compared ? "fail" : unusual ? "unusual" : "pass";
+}
+
+double worstError(const CertificateSource& source)
+{
+    double worst = 0;
+    for (const SiteError& site : source.sites)
+        worst = std::max(worst, site.error);
+    return worst;
+}
+
+std::string summaryLine(const Certificate& certificate)
+{
+    std::string out = certificate.verdict;
+    const char* separator = ": ";
+    for (const CertificateSource& source : certificate.sources) {
+        const auto worst = std::max_element(source.sites.begin(), source.sites.end(),
+                                            [](const auto& a, const auto& b) { return a.error < b.error; });
+        if (worst == source.sites.end())
+            continue;
+        out += fmt::format("{}largest error {:.1e} ({}) against {}", separator, worst->error, worst->site, source.name);
+        separator = ", ";
+    }
+    const auto passed = std::count_if(certificate.checks.begin(), certificate.checks.end(),
+                                      [](const CertificateCheck& check) { return check.passed; });
+    out += fmt::format("{}{} of {} checks, {}, {}", separator, passed, certificate.checks.size(), certificate.dtype,
+                       certificate.madeAt.substr(0, 10));
+    return out;
+}
+
+nlohmann::json certificateToJson(const Certificate& certificate)
+{
+    return fields::toJson(certificate);
+}
+
+Result<Certificate> certificateFromJson(const nlohmann::json& json)
+{
+    Certificate out;
+    out.format = 0;
+    try {
+        fields::fromJson(json, out, "certificate");
+    } catch (const fields::DecodeError& error) {
+        return Error{Errc::FileFormat, "The certificate cannot be read.", "Run the check again.", error.what};
+    }
+    if (out.format != Certificate::kFormat)
+        return Error{Errc::FileFormat, "The certificate was made by another version of Layerscope.",
+                     "Run the check again.", fmt::format("format {}", out.format)};
+    return out;
+}
+
+} // namespace ls
