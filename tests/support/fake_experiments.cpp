@@ -1,5 +1,6 @@
 #include "tests/support/fake_experiments.h"
 
+#include "core/certificate/certificate.h"
 #include "tests/support/fake_model.h"
 
 #include <fmt/format.h>
@@ -51,6 +52,32 @@ std::uint64_t keyOf(const json& params, const std::string& lane)
 {
     const auto methods = methodSetFromJson(params.value("methods", json::array()));
     return lane == "A" || !methods ? 0 : methodKey(methods.value());
+}
+
+/// A small certificate; params["broken"] puts an error into block 1.
+Result<json> certify(const RunExperiment& request, const Say& say)
+{
+    Certificate out;
+    out.model = "fake";
+    out.fingerprint = modelInfo({}).fingerprint;
+    out.dtype = "float32";
+    out.device = "cpu";
+    out.engine = "fake-engine";
+    out.madeAt = "2026-01-31T12:00:00Z";
+    out.blockCount = 4;
+    CertificateSource source{"float64", "Made up.", {"prose"}, {}};
+    for (int block = 0; block < out.blockCount; ++block) {
+        if (!say(Progress{request.requestId, "comparing: prose", double(block), 4}))
+            return cancelled();
+        for (const char* site : {"resid_pre", "attn_out", "mlp_out", "resid_post"})
+            source.sites.push_back({fmt::format("blocks.{}.{}", block, site), 1e-6 * (block + 1), 2e-6, 1, "prose", 3});
+    }
+    if (request.params.value("broken", false))
+        source.sites[5].error = 0.5;
+    out.sources.push_back(source);
+    out.checks.push_back({"cached_decode", "Token by token with the cache equals one pass", 2e-6, 1e-5, true, {}});
+    judge(out);
+    return certificateToJson(out);
 }
 
 Result<json> perplexity(const RunExperiment& request, const Say& say)
@@ -266,6 +293,7 @@ Result<json> runExperiment(const RunExperiment& request, const Say& say)
         {"perplexity", perplexity},
         {"accuracy", accuracy},
         {"bench", bench},
+        {"certify", certify},
         {"fill_in", fillIn},
         {"measure_cost", measureCost},
         {"calibrate_contextualisation", calibrate},

@@ -10,6 +10,7 @@
 #include "ui/panels/lane.h"
 #include "ui/panels/logit_lens_panel.h"
 #include "ui/panels/model_panel.h"
+#include "ui/panels/parity_panel.h"
 #include "ui/panels/punctuation_panel.h"
 #include "ui/panels/report_panel.h"
 #include "ui/panels/safety_panel.h"
@@ -251,6 +252,19 @@ void MainWindow::buildDocks()
     addPanel(new CompareStreamsPanel(m_workbench));
     addPanel(new AccuracyPanel(m_workbench));
     addPanel(new ExperimentsPanel(m_workbench));
+    addPanel(new ParityPanel(m_workbench));
+    QAction* certificate = addAction(m_viewMenu, "certificate", tr("Parity &certificate of the model"), {});
+    connect(certificate, &QAction::triggered, this, [this] { // of no layout: a window of its own
+        QDockWidget* dock = m_docks.at(QStringLiteral("parity"));
+        if (dockWidgetArea(dock) == Qt::NoDockWidgetArea || !dock->isVisible()) {
+            addDockWidget(Qt::RightDockWidgetArea, dock);
+            dock->setFloating(true);
+            dock->resize(860, 640);
+            dock->move(frameGeometry().center() - dock->rect().center());
+        }
+        dock->show();
+        dock->raise();
+    });
     for (const MethodSchema& schema : methodSchemas()) {
         QAction* add =
             addAction(m_methodsMenu, ("add." + schema.id).c_str(), tr("Add %1").arg(text::of(schema.title)), {});
