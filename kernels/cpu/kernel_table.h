@@ -10,11 +10,12 @@ namespace ls::kernels {
 /// one column group are neighbours. Blocks are of 32 columns. Padding tokens are zero.
 struct ActivationTile {
     int width = 1;
-    // int8: value = scale * q, q = -127..127
-    std::int32_t* q = nullptr;        ///< [cols / 4][width], four int8 each
-    float* scale = nullptr;           ///< [blocks][width]
-    float* scaledSum = nullptr;       ///< [blocks][width], scale * sum of q
-    std::int32_t* minusSum = nullptr; ///< [blocks][3][width]: of the block, of its first and of its second half
+    // int8: value = scale * q, q = 128 * high + low = -16256..16256; both parts are int8
+    std::int32_t* q = nullptr;  ///< [blocks][high, low][8][width], four int8 each
+    float* scale = nullptr;     ///< [blocks][width]
+    float* scaledSum = nullptr; ///< [blocks][width], scale * sum of q
+    std::int32_t* minusSum =
+        nullptr; ///< [blocks][3][width], - sum of q: of the block, of its first and of its second half
     // others
     float* floats = nullptr;          ///< [cols, padded to even][width]
     std::uint32_t* bfloats = nullptr; ///< [cols / 2, rounded up][width], two bfloats each

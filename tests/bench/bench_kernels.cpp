@@ -31,7 +31,7 @@ double readBandwidth()
 {
     static const double best = [] {
         const std::int64_t bytes = std::int64_t(256) << 20;
-        const Memory memory(bytes);
+        const HugeMemory memory(bytes);
         std::fill_n(memory.data(), bytes, std::uint8_t(1));
         double shortest = 1e9;
         for (int round = 0; round < 20; ++round) {
@@ -135,7 +135,7 @@ void decodeAttention(benchmark::State& state, CacheType type)
     const HeadShape shape{9, 3, 64, 0.125f, 0.0f};
     constexpr std::int64_t kEntries = 32768;
     const std::int64_t bytes = shape.kvHeads * kEntries * shape.width * cacheValueBytes(type);
-    const Memory keys(bytes), values(bytes);
+    const HugeMemory keys(bytes), values(bytes);
     std::fill_n(keys.data(), bytes, std::uint8_t(0));
     std::fill_n(values.data(), bytes, std::uint8_t(0));
     std::vector<float> q(std::size_t(shape.heads * shape.width), 0.5f), out(q.size());

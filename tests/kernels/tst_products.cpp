@@ -48,9 +48,9 @@ std::vector<float> asRead(ActivationKind kind, const std::vector<float>& x, std:
         float peak = 0;
         for (std::size_t i = 0; i < 32; ++i)
             peak = std::max(peak, std::abs(x[block + i]));
-        const float inverse = peak > 0 ? 127.0f / peak : 0.0f;
+        const float inverse = peak > 0 ? 16256.0f / peak : 0.0f;
         for (std::size_t i = 0; i < 32; ++i)
-            out[block + i] = float(std::nearbyint(x[block + i] * inverse)) * (peak / 127.0f);
+            out[block + i] = float(std::nearbyint(x[block + i] * inverse)) * (peak / 16256.0f);
     }
     Q_ASSERT(cols % 32 == 0);
     return out;
