@@ -36,6 +36,15 @@ struct ProductJob {
     bool add = false;
 };
 
+/// out[r] = (or +=) sum over c of w[r, c] * x[c] for rows of F32, F16 or BF16 that lie one after the other.
+struct RowProductJob {
+    const std::uint8_t* rows = nullptr;
+    std::int64_t cols = 0, rowCount = 0;
+    const float* x = nullptr;
+    float* out = nullptr;
+    bool add = false;
+};
+
 enum class Gate : std::uint8_t { Silu, GeluTanh, Gelu }; ///< x*sigmoid(x); the tanh form of GELU; with erf
 enum class CacheType : std::uint8_t { F32, F16, BF16 };
 
@@ -44,7 +53,8 @@ struct PrefillAttentionJob;
 
 struct KernelTable {
     void (*product[kWeightFormats][kTileWidths])(const ProductJob&);
-    ActivationKind activation[kWeightFormats][kTileWidths]; ///< what the product reads
+    ActivationKind activation[kWeightFormats][kTileWidths];   ///< what the product reads
+    void (*rowProduct[kWeightFormats])(const RowProductJob&); ///< null for block formats
     /// x: [tokens, cols] with a row stride, into the parts of the tile named by `kinds`.
     void (*prepare)(const float* x, std::int64_t stride, int tokens, std::int64_t cols, unsigned kinds,
                     const ActivationTile& tile);

@@ -16,12 +16,18 @@ std::int64_t panelsOf(const Matrix& matrix)
     return (matrix.rows + kPanelRows - 1) / kPanelRows;
 }
 
-/// Tokens that a piece of work goes through: their inputs stay in the second cache while panel after panel passes.
-constexpr int kChunkTiles = 8;
-
-int chunksOf(const Activations& x)
+/// Tiles of tokens that a piece of work goes through: their inputs stay in the second cache while panel after panel
+/// passes. Panels that are packed on the way are packed once, for all tokens.
+int tilesOfChunk(const Activations& x, bool packed)
 {
-    return (x.tiles() + kChunkTiles - 1) / kChunkTiles;
+    constexpr int kChunkTiles = 8;
+    return packed ? kChunkTiles : std::max(1, x.tiles());
+}
+
+/// One token reads rows of floats as they lie, without packing.
+bool readsRows(const Matrix& matrix, const Activations& x)
+{
+    return !matrix.packed && x.tokens() == 1 && kernelTable().rowProduct[int(matrix.format)] != nullptr;
 }
 
 /// Panels that a thread takes at a time, of `total` = panels x chunks of tokens: several pieces for each thread, so
@@ -38,13 +44,14 @@ std::int64_t pieceOf(std::int64_t total, std::int64_t bytesPerPanel, int threads
 
 /// Splits a range of pieces into body(first panel, last panel, first tile, last tile).
 template <class Body>
-void forChunks(std::int64_t begin, std::int64_t end, std::int64_t panels, const Activations& x, const Body& body)
+void forChunks(std::int64_t begin, std::int64_t end, std::int64_t panels, int chunkTiles, const Activations& x,
+               const Body& body)
 {
     while (begin < end) {
         const std::int64_t chunk = begin / panels, first = begin % panels;
         const std::int64_t last = std::min(panels, first + end - begin);
-        const int tile = int(chunk) * kChunkTiles;
-        body(first, last, tile, std::min(tile + kChunkTiles, x.tiles()));
+        const int tile = int(chunk) * chunkTiles;
+        body(first, last, tile, std::min(tile + chunkTiles, x.tiles()));
         begin += last - first;
     }
 }
@@ -104,11 +111,33 @@ void addBias(const ProductJob& job, const float* bias)
         kernelTable().add(bias, job.out + t * job.outStride, job.rows);
 }
 
+/// The rows of `count` panels from `first` on times one token; `out` is the first row's.
+void multiplyRows(const Activations& x, const Matrix& matrix, std::int64_t first, std::int64_t count, float* out,
+                  bool add)
+{
+    RowProductJob job;
+    const std::int64_t row = first * kPanelRows;
+    job.rows = matrix.data + row * rowBytes(matrix.format, matrix.cols);
+    job.cols = matrix.cols;
+    job.rowCount = std::min(matrix.rows - row, count * kPanelRows);
+    job.x = x.tile(0).floats;
+    job.out = out;
+    job.add = add;
+    kernelTable().rowProduct[int(matrix.format)](job);
+}
+
 /// `count` panels from `first` on, for the tokens of some tiles.
 void multiplyPanels(const Activations& x, const Product& product, std::int64_t first, std::int64_t count, int tile,
                     int lastTile)
 {
     const Matrix& matrix = *product.weights;
+    if (readsRows(matrix, x)) {
+        const std::int64_t row = first * kPanelRows, rows = std::min(matrix.rows - row, count * kPanelRows);
+        multiplyRows(x, matrix, first, count, product.out + row, product.add);
+        if (product.bias)
+            kernelTable().add(product.bias + row, product.out + row, rows);
+        return;
+    }
     const PanelSource source(matrix);
     ProductJob job = jobOf(matrix, source.panels(first, count), source.bytes(), first, count);
     job.outStride = product.outStride;
@@ -129,22 +158,26 @@ void multiplyPanels(const Activations& x, const Product& product, std::int64_t f
 void multiply(WorkerPool& pool, const Activations& x, std::span<const Product> products)
 {
     std::int64_t panels = 0, bytes = 1;
+    bool packed = true;
     for (const Product& product : products) {
+        packed = packed && product.weights->packed;
         panels += panelsOf(*product.weights);
         bytes = std::max(bytes, panelBytes(product.weights->format, product.weights->cols));
     }
-    const std::int64_t total = panels * chunksOf(x);
+    const int chunkTiles = tilesOfChunk(x, packed);
+    const std::int64_t total = panels * ((x.tiles() + chunkTiles - 1) / chunkTiles);
     pool.forRange(total, pieceOf(total, bytes, pool.threads()), [&](std::int64_t begin, std::int64_t end, int) {
-        forChunks(begin, end, panels, x, [&](std::int64_t first, std::int64_t last, int tile, int lastTile) {
-            for (const Product& product : products) { // the products' panels are numbered through
-                const std::int64_t own = panelsOf(*product.weights);
-                const std::int64_t from = std::max<std::int64_t>(first, 0), to = std::min(last, own);
-                if (from < to)
-                    multiplyPanels(x, product, from, to - from, tile, lastTile);
-                first -= own;
-                last -= own;
-            }
-        });
+        forChunks(begin, end, panels, chunkTiles, x,
+                  [&](std::int64_t first, std::int64_t last, int tile, int lastTile) {
+                      for (const Product& product : products) { // the products' panels are numbered through
+                          const std::int64_t own = panelsOf(*product.weights);
+                          const std::int64_t from = std::max<std::int64_t>(first, 0), to = std::min(last, own);
+                          if (from < to)
+                              multiplyPanels(x, product, from, to - from, tile, lastTile);
+                          first -= own;
+                          last -= own;
+                      }
+                  });
     });
 }
 
@@ -155,7 +188,23 @@ void multiplyGated(WorkerPool& pool, const Activations& x, Gate kind, const Matr
     const PanelSource gateSource(gate), upSource(up);
     const std::int64_t panels = panelsOf(gate);
     constexpr std::int64_t kMostPanels = 6; // gate and up of a piece for a tile of tokens stay in the first cache
+    const auto rowsBody = [&](std::int64_t begin, std::int64_t end) {
+        const std::int64_t row = begin * kPanelRows, rows = std::min(gate.rows, end * kPanelRows) - row;
+        static thread_local std::vector<float> memory; // grows once
+        if (memory.size() < std::size_t(2 * rows))
+            memory.resize(std::size_t(2 * rows));
+        float *g = memory.data(), *u = memory.data() + rows;
+        multiplyRows(x, gate, begin, end - begin, g, false);
+        multiplyRows(x, up, begin, end - begin, u, false);
+        kernels.gate(kind, g, u, out + row, rows);
+        if (gateOut)
+            std::copy_n(g, rows, gateOut + row);
+        if (upOut)
+            std::copy_n(u, rows, upOut + row);
+    };
     const auto body = [&](std::int64_t begin, std::int64_t end, int tile, int lastTile) {
+        if (readsRows(gate, x) && readsRows(up, x))
+            return rowsBody(begin, end);
         float gates[16 * kMostPanels * kPanelRows], ups[16 * kMostPanels * kPanelRows];
         for (std::int64_t first = begin; first < end; first += kMostPanels) {
             const std::int64_t count = std::min(kMostPanels, end - first);
@@ -181,9 +230,11 @@ void multiplyGated(WorkerPool& pool, const Activations& x, Gate kind, const Matr
             }
         }
     };
-    const std::int64_t total = panels * chunksOf(x);
-    pool.forRange(total, pieceOf(total, 2 * gateSource.bytes(), pool.threads()),
-                  [&](std::int64_t begin, std::int64_t end, int) { forChunks(begin, end, panels, x, body); });
+    const int chunkTiles = tilesOfChunk(x, gate.packed && up.packed);
+    const std::int64_t total = panels * ((x.tiles() + chunkTiles - 1) / chunkTiles);
+    pool.forRange(
+        total, pieceOf(total, 2 * gateSource.bytes(), pool.threads()),
+        [&](std::int64_t begin, std::int64_t end, int) { forChunks(begin, end, panels, chunkTiles, x, body); });
 }
 
 } // namespace ls::kernels
