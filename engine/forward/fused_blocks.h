@@ -18,9 +18,9 @@ struct BlockMatrices {
 };
 
 /// The blocks of a plan on kernels/cpu: products, norms, rotary embedding and attention on the model's own weights,
-/// without an allocation per token. Taps and edits are served here too, so a tapped run computes the same bits. What
-/// the kernels lack goes through libtorch piece by piece: attention whose scores or pattern are tapped, top-k
-/// attention, attention sinks, mixtures of experts and clamped SwiGLU.
+/// without an allocation per token. Taps and edits are served here too; a tap changes no bit of the result, unless it
+/// asks for scores or a pattern. What the kernels lack goes through libtorch piece by piece: attention whose scores or
+/// pattern are tapped, top-k attention, attention sinks, mixtures of experts and clamped SwiGLU.
 class FusedBlocks {
 public:
     explicit FusedBlocks(PlanPtr plan);
