@@ -1,5 +1,7 @@
 #pragma once
 
+#include "engine/forward/forward_path.h"
+#include "engine/forward/fused_blocks.h"
 #include "engine/forward/plan.h"
 #include "engine/forward/rotary_angles.h"
 #include "engine/model/kv_cache.h"
@@ -28,26 +30,25 @@ struct ForwardInput {
     std::function<bool()> interrupted; ///< asked between blocks of a prefill; true = stop
 };
 
+struct Step;
+
 class Forward {
 public:
-    explicit Forward(PlanPtr plan);
+    explicit Forward(PlanPtr plan, ForwardPath path = defaultForwardPath());
     const ForwardPlan& plan() const { return *m_plan; }
     /// Logits float32 [1 or ids, vocab]; the cache is longer by ids. On error (Cancelled, NanStream, PromptEmpty,
     /// ContextTooLarge, InvalidParameter) the cache is as before.
     Result<at::Tensor> run(const ForwardInput& input, KvCache& cache);
 
 private:
-    struct Step; // one chunk of positions on its way through the blocks
     Status runChunk(const ForwardInput& input, std::span<const std::int32_t> ids, KvCache& cache, bool checkBlocks,
                     std::vector<at::Tensor>& logits);
-    /// One block from stream to stream: the place where a fused implementation of a whole block steps in.
-    void runBlock(Step& step, int layer, KvCache& cache);
-    at::Tensor attentionBranch(Step& step, int layer, KvCache& cache);
-    at::Tensor mlpBranch(Step& step, int layer);
-    void edit(const std::vector<SiteEdit>& edits, at::Tensor& value, const Step& step) const;
+    void runBlock(Step& step, int layer, KvCache& cache); ///< from stream to stream
 
     PlanPtr m_plan;
+    ForwardPath m_path;
     RotaryAngles m_angles;
+    FusedBlocks m_fused;
 };
 
 /// Final norm and unembedding of any stream vectors [n, d] -> float32 logits [n, vocab].

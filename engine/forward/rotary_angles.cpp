@@ -38,4 +38,12 @@ void RotaryAngles::rotate(at::Tensor& x, int table, int first) const
                     angles.sines.data_ptr<float>() + offset, x.size(0), int(x.size(1)), int(x.size(2)), int(2 * half));
 }
 
+kernels::Rotary RotaryAngles::at(int table, int first) const
+{
+    const Angles& angles = m_angles[std::size_t(table)];
+    const std::int64_t half = angles.cosines.size(1), offset = std::int64_t(first) * half;
+    return {angles.cosines.const_data_ptr<float>() + offset, angles.sines.const_data_ptr<float>() + offset,
+            int(2 * half)};
+}
+
 } // namespace ls

@@ -2,6 +2,8 @@
 
 #include "engine/model/config.h"
 
+#include "kernels/cpu/cache_write.h"
+
 #include <ATen/core/Tensor.h>
 
 #include <vector>
@@ -19,6 +21,7 @@ public:
     void grow(int length); ///< positions 0 to length - 1 are there afterwards
     /// Turns the heads of x [n, heads, headWidth] float32 contiguous, the first row being position `first`.
     void rotate(at::Tensor& x, int table, int first) const;
+    kernels::Rotary at(int table, int first) const; ///< the rows from position `first` on
 
 private:
     struct Angles {

@@ -59,6 +59,16 @@ void KvCache::reserve(Layer& layer, int entries)
     }
 }
 
+KvRows KvCache::grow(int index, int n, int firstPosition)
+{
+    Layer& layer = m_layers.at(std::size_t(index));
+    const auto used = std::int64_t(layer.positions.size());
+    reserve(layer, int(used + n));
+    for (int i = 0; i < n; ++i)
+        layer.positions.push_back(firstPosition + i);
+    return {m_dtype, layer.k.data_ptr(), layer.v.data_ptr(), layer.k.size(1) * m_headWidth, used};
+}
+
 void KvCache::append(int index, const at::Tensor& k, const at::Tensor& v, int firstPosition)
 {
     Layer& layer = m_layers.at(std::size_t(index));

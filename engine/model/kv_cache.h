@@ -7,6 +7,14 @@
 
 namespace ls {
 
+/// Where new rows of a layer go: keys and values [kv heads, capacity, d_head], `headStride` values from head to head.
+struct KvRows {
+    at::ScalarType type = at::kFloat;
+    void *keys = nullptr, *values = nullptr;
+    std::int64_t headStride = 0;
+    std::int64_t firstRow = 0;
+};
+
 /// Keys and values of one lane. A layer whose attention was skipped at some position has no entry there, so every
 /// layer keeps its own list of positions (ascending). Keys are stored after rotary embedding.
 class KvCache {
@@ -20,6 +28,8 @@ public:
 
     /// Appends n rows; k, v: [n, kv heads, d_head]; positions ascending, all greater than the stored ones.
     void append(int layer, const at::Tensor& k, const at::Tensor& v, int firstPosition);
+    /// Rows for n more entries with these positions, to be written by the caller.
+    KvRows grow(int layer, int n, int firstPosition);
     at::Tensor keys(int layer) const;   ///< [kv heads, entries, d_head], a view
     at::Tensor values(int layer) const; ///< likewise
     const std::vector<std::int32_t>& positions(int layer) const;

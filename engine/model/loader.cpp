@@ -130,11 +130,13 @@ Status checkMemory(const ModelInfo& info)
 
 Status readTensors(const std::vector<TensorSpec>& specs, const LoadOptions& options, const ModelInfo& info)
 {
+    const at::ScalarType dtype = options.dtype == "float32" ? at::kFloat : at::kBFloat16;
+    LS_TRY(WeightMemory memory, WeightMemory::reserve(specs, dtype));
     double done = 0;
     for (const TensorSpec& spec : specs) {
         if (options.cancelled && options.cancelled->load())
             return Error{Errc::Cancelled, "Loading was stopped.", {}, {}};
-        LS_CHECK(readTensor(spec, options.dtype == "float32" ? at::kFloat : at::kBFloat16));
+        LS_CHECK(readTensor(spec, dtype, memory));
         done += double(spec.source->bytes.size());
         if (options.progress)
             options.progress("reading tensors", done, double(info.fileBytes));

@@ -3,6 +3,9 @@
 #include "engine/model/family.h"
 #include "engine/model/weights.h"
 
+#include "kernels/cpu/huge_memory.h"
+
+#include <memory>
 #include <vector>
 
 namespace ls {
@@ -32,8 +35,21 @@ struct TensorSpec {
 Result<std::vector<TensorSpec>> listTensors(const Family& family, const ModelFile& file, const ModelConfig& config,
                                             Weights& weights);
 
-/// Allocates the targets where needed and reads the rows, in parallel. Errors: TensorType, ModelTooLarge,
+/// Memory for all tensors of a model in one piece, in pages of 2 MiB where the system has them (a decode step streams
+/// through all of it); lives as long as a tensor in it.
+class WeightMemory {
+public:
+    /// Room for everything in `specs`. Error: ModelTooLarge.
+    static Result<WeightMemory> reserve(const std::vector<TensorSpec>& specs, at::ScalarType dtype);
+    at::Tensor take(const std::vector<std::int64_t>& shape, at::ScalarType type);
+
+private:
+    std::shared_ptr<kernels::HugeMemory> m_memory;
+    std::int64_t m_taken = 0;
+};
+
+/// Takes the targets from the memory where needed and reads the rows, in parallel. Errors: TensorType,
 /// FileFormat (NaN or infinity among the values).
-Status readTensor(const TensorSpec& spec, at::ScalarType dtype);
+Status readTensor(const TensorSpec& spec, at::ScalarType dtype, WeightMemory& memory);
 
 } // namespace ls

@@ -2,7 +2,7 @@
 #include "engine/formats/mapped_file.h"
 #include "engine/model/tensor_list.h"
 
-#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <c10/util/BFloat16.h>
 #include <fmt/format.h>
 
@@ -11,6 +11,7 @@
 #include <bit>
 #include <cmath>
 #include <mutex>
+#include <set>
 #include <thread>
 
 namespace ls {
@@ -112,6 +113,19 @@ void store(const TensorSpec& spec, Place place, std::int64_t column, std::span<c
         std::copy(values.begin(), values.end(), tensor.data_ptr<c10::BFloat16>() + at);
 }
 
+at::ScalarType typeOf(const TensorSpec& spec, at::ScalarType dtype)
+{
+    return spec.keepFloat32 ? at::kFloat : dtype;
+}
+
+std::int64_t paddedBytes(const std::vector<std::int64_t>& shape, at::ScalarType type)
+{
+    std::int64_t bytes = std::int64_t(c10::elementSize(type));
+    for (const std::int64_t extent : shape)
+        bytes *= extent;
+    return (bytes + 63) / 64 * 64;
+}
+
 Status readRows(const TensorSpec& spec, const StoredRows& rows, std::int64_t begin, std::int64_t end)
 {
     std::vector<float> row(std::size_t(rows.width));
@@ -143,17 +157,36 @@ Status readRows(const TensorSpec& spec, const StoredRows& rows, std::int64_t beg
 
 } // namespace
 
-Status readTensor(const TensorSpec& spec, at::ScalarType dtype)
+Result<WeightMemory> WeightMemory::reserve(const std::vector<TensorSpec>& specs, at::ScalarType dtype)
+{
+    std::int64_t bytes = 0;
+    std::set<const at::Tensor*> counted; // experts of a folder share a target
+    for (const TensorSpec& spec : specs)
+        for (const TensorSpec::Target& target : spec.targets)
+            if (counted.insert(target.tensor).second)
+                bytes += paddedBytes(target.shape, typeOf(spec, dtype));
+    WeightMemory out;
+    out.m_memory = std::make_shared<kernels::HugeMemory>(bytes);
+    if (!out.m_memory->data())
+        return Error{Errc::ModelTooLarge, "There is no memory left for the weights.",
+                     "Load the model in bfloat16, or close other programs.", fmt::format("{} bytes", bytes)};
+    return out;
+}
+
+at::Tensor WeightMemory::take(const std::vector<std::int64_t>& shape, at::ScalarType type)
+{
+    std::uint8_t* data = m_memory->data() + m_taken;
+    m_taken += paddedBytes(shape, type);
+    return at::from_blob(
+        data, shape, [memory = m_memory](void*) {}, type);
+}
+
+Status readTensor(const TensorSpec& spec, at::ScalarType dtype, WeightMemory& memory)
 {
     LS_TRY(const StoredRows rows, storedRows(spec));
-    try {
-        for (const TensorSpec::Target& target : spec.targets)
-            if (!target.tensor->defined())
-                *target.tensor = at::empty(target.shape, spec.keepFloat32 ? at::kFloat : dtype);
-    } catch (const std::exception& error) { // the allocator's only way to say no
-        return Error{Errc::ModelTooLarge, fmt::format("There is no memory left for tensor {}.", spec.source->name),
-                     "Load the model in bfloat16, or close other programs.", error.what()};
-    }
+    for (const TensorSpec::Target& target : spec.targets)
+        if (!target.tensor->defined())
+            *target.tensor = memory.take(target.shape, typeOf(spec, dtype));
     constexpr std::int64_t kSmall = 1 << 16; // values below which a thread costs more than it gains
     const std::int64_t most = rows.count * rows.width < kSmall ? 1 : std::thread::hardware_concurrency();
     const std::int64_t parts = std::clamp<std::int64_t>(most, 1, rows.count);

@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-void release(std::uint8_t* memory)
-{
-    ::operator delete[](memory, std::align_val_t(kAlignment));
-}
-
 std::int64_t rounded(std::int64_t bytes)
 {
     return (bytes + 63) / 64 * 64;
@@ -32,7 +27,7 @@ struct TileParts {
     {
         const std::int64_t blocks = (cols + 31) / 32, pairs = (cols + 1) / 2;
         q = 0;
-        scale = q + rounded(blocks * 32 * width);
+        scale = q + rounded(blocks * 64 * width);
         scaledSum = scale + rounded(blocks * 4 * width);
         minusSum = scaledSum + rounded(blocks * 4 * width);
         floats = minusSum + rounded(blocks * 12 * width);
@@ -43,11 +38,10 @@ struct TileParts {
 
 } // namespace
 
-Activations::Activations()
-    : m_memory(nullptr, release)
+void Activations::Free::operator()(std::uint8_t* memory) const
 {
+    ::operator delete[](memory, std::align_val_t(kAlignment));
 }
-Activations::~Activations() = default;
 
 void Activations::reserve(int tokens, std::int64_t cols)
 {

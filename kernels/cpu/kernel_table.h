@@ -10,11 +10,12 @@ namespace ls::kernels {
 /// one column group are neighbours. Blocks are of 32 columns. Padding tokens are zero.
 struct ActivationTile {
     int width = 1;
-    // int8: value = scale * q, q = -127..127
-    std::int32_t* q = nullptr;        ///< [cols / 4][width], four int8 each
-    float* scale = nullptr;           ///< [blocks][width]
-    float* scaledSum = nullptr;       ///< [blocks][width], scale * sum of q
-    std::int32_t* minusSum = nullptr; ///< [blocks][3][width]: of the block, of its first and of its second half
+    // int8: value = scale * q, q = 128 * high + low = -16256..16256; both parts are int8
+    std::int32_t* q = nullptr;  ///< [blocks][high, low][8][width], four int8 each
+    float* scale = nullptr;     ///< [blocks][width]
+    float* scaledSum = nullptr; ///< [blocks][width], scale * sum of q
+    std::int32_t* minusSum =
+        nullptr; ///< [blocks][3][width], - sum of q: of the block, of its first and of its second half
     // others
     float* floats = nullptr;          ///< [cols, padded to even][width]
     std::uint32_t* bfloats = nullptr; ///< [cols / 2, rounded up][width], two bfloats each
@@ -35,6 +36,15 @@ struct ProductJob {
     bool add = false;
 };
 
+/// out[r] = (or +=) sum over c of w[r, c] * x[c] for rows of F32, F16 or BF16 that lie one after the other.
+struct RowProductJob {
+    const std::uint8_t* rows = nullptr;
+    std::int64_t cols = 0, rowCount = 0;
+    const float* x = nullptr;
+    float* out = nullptr;
+    bool add = false;
+};
+
 enum class Gate : std::uint8_t { Silu, GeluTanh, Gelu }; ///< x*sigmoid(x); the tanh form of GELU; with erf
 enum class CacheType : std::uint8_t { F32, F16, BF16 };
 
@@ -43,7 +53,8 @@ struct PrefillAttentionJob;
 
 struct KernelTable {
     void (*product[kWeightFormats][kTileWidths])(const ProductJob&);
-    ActivationKind activation[kWeightFormats][kTileWidths]; ///< what the product reads
+    ActivationKind activation[kWeightFormats][kTileWidths];   ///< what the product reads
+    void (*rowProduct[kWeightFormats])(const RowProductJob&); ///< null for block formats
     /// x: [tokens, cols] with a row stride, into the parts of the tile named by `kinds`.
     void (*prepare)(const float* x, std::int64_t stride, int tokens, std::int64_t cols, unsigned kinds,
                     const ActivationTile& tile);

@@ -16,14 +16,44 @@ std::int64_t panelsOf(const Matrix& matrix)
     return (matrix.rows + kPanelRows - 1) / kPanelRows;
 }
 
-/// Panels that a thread takes at a time: several pieces for each thread, so that a slow one does not hold up the
-/// others, but enough bytes that taking one does not show; a multiple of the three panels that float products share.
-std::int64_t pieceOf(std::int64_t panels, std::int64_t bytesPerPanel, int threads)
+/// Tiles of tokens that a piece of work goes through: their inputs stay in the second cache while panel after panel
+/// passes. Panels that are packed on the way are packed once, for all tokens.
+int tilesOfChunk(const Activations& x, bool packed)
+{
+    constexpr int kChunkTiles = 8;
+    return packed ? kChunkTiles : std::max(1, x.tiles());
+}
+
+/// One token reads rows of floats as they lie, without packing.
+bool readsRows(const Matrix& matrix, const Activations& x)
+{
+    return !matrix.packed && x.tokens() == 1 && kernelTable().rowProduct[int(matrix.format)] != nullptr;
+}
+
+/// Panels that a thread takes at a time, of `total` = panels x chunks of tokens: several pieces for each thread, so
+/// that a slow one does not hold up the others, but enough bytes that taking one does not show. Products share inputs
+/// between two panels (blocks) or three (floats), hence a multiple of six where there is enough to do.
+std::int64_t pieceOf(std::int64_t total, std::int64_t bytesPerPanel, int threads)
 {
     constexpr std::int64_t kLeastBytes = 16 * 1024;
-    const std::int64_t even = panels / (threads * 8);
-    const std::int64_t least = std::min(kLeastBytes / bytesPerPanel, panels / threads);
-    return (std::max<std::int64_t>({1, even, least}) + 2) / 3 * 3;
+    const std::int64_t even = total / (threads * 8);
+    const std::int64_t least = std::min(kLeastBytes / bytesPerPanel, total / threads);
+    const std::int64_t piece = std::max<std::int64_t>({1, even, least});
+    return piece < 4 ? piece : (piece + 5) / 6 * 6;
+}
+
+/// Splits a range of pieces into body(first panel, last panel, first tile, last tile).
+template <class Body>
+void forChunks(std::int64_t begin, std::int64_t end, std::int64_t panels, int chunkTiles, const Activations& x,
+               const Body& body)
+{
+    while (begin < end) {
+        const std::int64_t chunk = begin / panels, first = begin % panels;
+        const std::int64_t last = std::min(panels, first + end - begin);
+        const int tile = int(chunk) * chunkTiles;
+        body(first, last, tile, std::min(tile + chunkTiles, x.tiles()));
+        begin += last - first;
+    }
 }
 
 /// Panels of a matrix that is not packed are packed piece by piece into the thread's memory.
@@ -81,16 +111,39 @@ void addBias(const ProductJob& job, const float* bias)
         kernelTable().add(bias, job.out + t * job.outStride, job.rows);
 }
 
-/// `count` panels from `first` on, for all tokens.
-void multiplyPanels(const Activations& x, const Product& product, std::int64_t first, std::int64_t count)
+/// The rows of `count` panels from `first` on times one token; `out` is the first row's.
+void multiplyRows(const Activations& x, const Matrix& matrix, std::int64_t first, std::int64_t count, float* out,
+                  bool add)
+{
+    RowProductJob job;
+    const std::int64_t row = first * kPanelRows;
+    job.rows = matrix.data + row * rowBytes(matrix.format, matrix.cols);
+    job.cols = matrix.cols;
+    job.rowCount = std::min(matrix.rows - row, count * kPanelRows);
+    job.x = x.tile(0).floats;
+    job.out = out;
+    job.add = add;
+    kernelTable().rowProduct[int(matrix.format)](job);
+}
+
+/// `count` panels from `first` on, for the tokens of some tiles.
+void multiplyPanels(const Activations& x, const Product& product, std::int64_t first, std::int64_t count, int tile,
+                    int lastTile)
 {
     const Matrix& matrix = *product.weights;
+    if (readsRows(matrix, x)) {
+        const std::int64_t row = first * kPanelRows, rows = std::min(matrix.rows - row, count * kPanelRows);
+        multiplyRows(x, matrix, first, count, product.out + row, product.add);
+        if (product.bias)
+            kernelTable().add(product.bias + row, product.out + row, rows);
+        return;
+    }
     const PanelSource source(matrix);
     ProductJob job = jobOf(matrix, source.panels(first, count), source.bytes(), first, count);
     job.outStride = product.outStride;
     job.add = product.add;
     const auto run = kernelTable().product[int(matrix.format)][x.widthIndex()];
-    for (int i = 0; i < x.tiles(); ++i) {
+    for (int i = tile; i < lastTile; ++i) {
         job.x = x.tile(i);
         job.tokens = x.tileTokens(i);
         job.out = product.out + std::int64_t(i) * job.x.width * product.outStride + first * kPanelRows;
@@ -105,19 +158,26 @@ void multiplyPanels(const Activations& x, const Product& product, std::int64_t f
 void multiply(WorkerPool& pool, const Activations& x, std::span<const Product> products)
 {
     std::int64_t panels = 0, bytes = 1;
+    bool packed = true;
     for (const Product& product : products) {
+        packed = packed && product.weights->packed;
         panels += panelsOf(*product.weights);
         bytes = std::max(bytes, panelBytes(product.weights->format, product.weights->cols));
     }
-    pool.forRange(panels, pieceOf(panels, bytes, pool.threads()), [&](std::int64_t begin, std::int64_t end, int) {
-        for (const Product& product : products) { // the products' panels are numbered through
-            const std::int64_t own = panelsOf(*product.weights);
-            const std::int64_t first = std::max<std::int64_t>(begin, 0), last = std::min(end, own);
-            if (first < last)
-                multiplyPanels(x, product, first, last - first);
-            begin -= own;
-            end -= own;
-        }
+    const int chunkTiles = tilesOfChunk(x, packed);
+    const std::int64_t total = panels * ((x.tiles() + chunkTiles - 1) / chunkTiles);
+    pool.forRange(total, pieceOf(total, bytes, pool.threads()), [&](std::int64_t begin, std::int64_t end, int) {
+        forChunks(begin, end, panels, chunkTiles, x,
+                  [&](std::int64_t first, std::int64_t last, int tile, int lastTile) {
+                      for (const Product& product : products) { // the products' panels are numbered through
+                          const std::int64_t own = panelsOf(*product.weights);
+                          const std::int64_t from = std::max<std::int64_t>(first, 0), to = std::min(last, own);
+                          if (from < to)
+                              multiplyPanels(x, product, from, to - from, tile, lastTile);
+                          first -= own;
+                          last -= own;
+                      }
+                  });
     });
 }
 
@@ -127,8 +187,24 @@ void multiplyGated(WorkerPool& pool, const Activations& x, Gate kind, const Matr
     const KernelTable& kernels = kernelTable();
     const PanelSource gateSource(gate), upSource(up);
     const std::int64_t panels = panelsOf(gate);
-    constexpr std::int64_t kMostPanels = 3; // gate and up of a piece for a tile of tokens stay in the first cache
-    const auto body = [&](std::int64_t begin, std::int64_t end, int) {
+    constexpr std::int64_t kMostPanels = 6; // gate and up of a piece for a tile of tokens stay in the first cache
+    const auto rowsBody = [&](std::int64_t begin, std::int64_t end) {
+        const std::int64_t row = begin * kPanelRows, rows = std::min(gate.rows, end * kPanelRows) - row;
+        static thread_local std::vector<float> memory; // grows once
+        if (memory.size() < std::size_t(2 * rows))
+            memory.resize(std::size_t(2 * rows));
+        float *g = memory.data(), *u = memory.data() + rows;
+        multiplyRows(x, gate, begin, end - begin, g, false);
+        multiplyRows(x, up, begin, end - begin, u, false);
+        kernels.gate(kind, g, u, out + row, rows);
+        if (gateOut)
+            std::copy_n(g, rows, gateOut + row);
+        if (upOut)
+            std::copy_n(u, rows, upOut + row);
+    };
+    const auto body = [&](std::int64_t begin, std::int64_t end, int tile, int lastTile) {
+        if (readsRows(gate, x) && readsRows(up, x))
+            return rowsBody(begin, end);
         float gates[16 * kMostPanels * kPanelRows], ups[16 * kMostPanels * kPanelRows];
         for (std::int64_t first = begin; first < end; first += kMostPanels) {
             const std::int64_t count = std::min(kMostPanels, end - first);
@@ -137,7 +213,7 @@ void multiplyGated(WorkerPool& pool, const Activations& x, Gate kind, const Matr
             gateJob.outStride = upJob.outStride = kMostPanels * kPanelRows;
             gateJob.out = gates;
             upJob.out = ups;
-            for (int i = 0; i < x.tiles(); ++i) {
+            for (int i = tile; i < lastTile; ++i) {
                 gateJob.x = upJob.x = x.tile(i);
                 gateJob.tokens = upJob.tokens = x.tileTokens(i);
                 kernels.product[int(gate.format)][x.widthIndex()](gateJob);
@@ -154,7 +230,11 @@ void multiplyGated(WorkerPool& pool, const Activations& x, Gate kind, const Matr
             }
         }
     };
-    pool.forRange(panels, pieceOf(panels, 2 * gateSource.bytes(), pool.threads()), body);
+    const int chunkTiles = tilesOfChunk(x, gate.packed && up.packed);
+    const std::int64_t total = panels * ((x.tiles() + chunkTiles - 1) / chunkTiles);
+    pool.forRange(
+        total, pieceOf(total, 2 * gateSource.bytes(), pool.threads()),
+        [&](std::int64_t begin, std::int64_t end, int) { forChunks(begin, end, panels, chunkTiles, x, body); });
 }
 
 } // namespace ls::kernels

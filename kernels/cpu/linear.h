@@ -7,7 +7,7 @@
 #include <span>
 
 /// Matrix products of a transformer block: y = W x for one token (decode) or many (prefill). Block formats are
-/// multiplied as they are, with inputs rounded to int8 in blocks of 32; F32 and F16 with float32 inputs; BF16 with
+/// multiplied as they are, with inputs rounded to 15 bits in blocks of 32; F32 and F16 with float32 inputs; BF16 with
 /// float32 inputs, or with bfloat inputs for more than 4 tokens on processors that multiply bfloats.
 /// Sums of a row never depend on the number of threads.
 namespace ls::kernels {
@@ -23,8 +23,6 @@ struct Norm {
 /// The input of products in the forms that their formats read. Made once, used for all matrices with this input.
 class Activations {
 public:
-    Activations();
-    ~Activations();
     /// Memory for that many tokens and columns in every form; the only allocation. Grows only.
     void reserve(int tokens, std::int64_t cols);
 
@@ -43,7 +41,10 @@ public:
 private:
     int m_tokens = 0, m_width = 1, m_widthIndex = 0;
     std::int64_t m_cols = 0, m_tileBytes = 0, m_capacity = 0;
-    std::unique_ptr<std::uint8_t[], void (*)(std::uint8_t*)> m_memory;
+    struct Free {
+        void operator()(std::uint8_t* memory) const;
+    };
+    std::unique_ptr<std::uint8_t[], Free> m_memory;
     std::unique_ptr<float[]> m_rows; // normed rows where the caller does not want them
     std::int64_t m_rowsCapacity = 0;
 };

@@ -200,8 +200,23 @@ std::int64_t packedBytes(WeightFormat format, std::int64_t rows, std::int64_t co
     return (rows + kPanelRows - 1) / kPanelRows * panelBytes(format, cols);
 }
 
+/// Rows of 32-bit words (F32, pairs of bfloats) of a whole panel: the case that prompts wait for.
+void packWords(std::int64_t words, const std::uint8_t* const* rows, std::uint8_t* out)
+{
+    constexpr std::int64_t kBlock = 16; // columns of a visit to each row: a line of the cache
+    for (std::int64_t first = 0; first < words; first += kBlock) {
+        const std::int64_t end = std::min(words, first + kBlock);
+        for (int r = 0; r < kPanelRows; ++r)
+            for (std::int64_t j = first; j < end; ++j)
+                std::memcpy(out + 64 * j + 4 * r, rows[r] + 4 * j, 4);
+    }
+}
+
 void packPanel(WeightFormat format, std::int64_t cols, const std::uint8_t* const* rows, int rowCount, std::uint8_t* out)
 {
+    const bool pairs = format == WeightFormat::BF16 && cols % 2 == 0;
+    if (rowCount == kPanelRows && (format == WeightFormat::F32 || pairs))
+        return packWords(pairs ? cols / 2 : cols, rows, out);
     if (rowCount < kPanelRows || format == WeightFormat::BF16)
         std::memset(out, 0, std::size_t(panelBytes(format, cols)));
     for (int r = 0; r < rowCount; ++r)

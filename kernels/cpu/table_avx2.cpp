@@ -7,7 +7,12 @@ namespace ls::kernels {
 
 const KernelTable& avx2Table()
 {
-    static const KernelTable table = makeTable();
+    static const KernelTable table = [] {
+        KernelTable all = makeFloatTable();
+        addAvx2LegacyBlocks(all);
+        addAvx2KBlocks(all);
+        return all;
+    }();
     return table;
 }
 

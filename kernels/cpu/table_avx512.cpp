@@ -7,7 +7,12 @@ namespace ls::kernels {
 
 const KernelTable& avx512Table()
 {
-    static const KernelTable table = makeTable();
+    static const KernelTable table = [] {
+        KernelTable all = makeFloatTable();
+        addAvx512LegacyBlocks(all);
+        addAvx512KBlocks(all);
+        return all;
+    }();
     return table;
 }
 

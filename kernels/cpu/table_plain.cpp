@@ -7,7 +7,12 @@ namespace ls::kernels {
 
 const KernelTable& plainTable()
 {
-    static const KernelTable table = makeTable();
+    static const KernelTable table = [] {
+        KernelTable all = makeFloatTable();
+        addPlainLegacyBlocks(all);
+        addPlainKBlocks(all);
+        return all;
+    }();
     return table;
 }
 

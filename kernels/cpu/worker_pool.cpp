@@ -54,12 +54,16 @@ WorkerPool::~WorkerPool()
 
 void WorkerPool::takePieces(int thread)
 {
-    const Job& job = m_job;
-    while (true) {
-        const std::int64_t begin = m_next.fetch_add(job.grain, std::memory_order_relaxed);
-        if (begin >= job.count)
-            return;
-        job.call(job.context, begin, std::min(begin + job.grain, job.count), thread);
+    std::uint64_t state = m_unclaimed.load(std::memory_order_acquire);
+    while ((state & 0xFFFFFFFFu) != 0) {
+        if (!m_unclaimed.compare_exchange_weak(state, state - 1, std::memory_order_acquire))
+            continue;
+        // A claimed piece keeps the job open, so it may be read from here on.
+        const std::int64_t piece = m_pieces - std::int64_t(state & 0xFFFFFFFFu), begin = piece * m_job.grain;
+        m_job.call(m_job.context, begin, std::min(begin + m_job.grain, m_job.count), thread);
+        if (m_unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1 && thread != 0)
+            m_unfinished.notify_all();
+        state = m_unclaimed.load(std::memory_order_acquire);
     }
 }
 
@@ -74,17 +78,20 @@ void WorkerPool::dispatch(const Job& job)
     }
     const std::lock_guard lock(m_caller);
     m_job = job;
-    m_next.store(0, std::memory_order_relaxed);
-    m_running.store(std::int32_t(m_workers.size()), std::memory_order_relaxed);
-    m_round.fetch_add(1, std::memory_order_release);
+    m_job.grain = std::max(job.grain, job.count >> 31); // the pieces are counted in 32 bits
+    m_pieces = (job.count + m_job.grain - 1) / m_job.grain;
+    m_unfinished.store(std::uint32_t(m_pieces), std::memory_order_relaxed);
+    const std::uint32_t round = m_round.load(std::memory_order_relaxed) + 1;
+    m_unclaimed.store(std::uint64_t(round) << 32 | std::uint64_t(m_pieces), std::memory_order_release);
+    m_round.store(round, std::memory_order_release);
     m_round.notify_all();
     takePieces(0);
-    const auto done = [this] { return m_running.load(std::memory_order_acquire) == 0; };
+    const auto done = [this] { return m_unfinished.load(std::memory_order_acquire) == 0; };
     if (spin(kIdleSpin, done))
         return;
-    for (std::int32_t left = m_running.load(std::memory_order_acquire); left != 0;
-         left = m_running.load(std::memory_order_acquire))
-        m_running.wait(left, std::memory_order_acquire);
+    for (std::uint32_t left = m_unfinished.load(std::memory_order_acquire); left != 0;
+         left = m_unfinished.load(std::memory_order_acquire))
+        m_unfinished.wait(left, std::memory_order_acquire);
 }
 
 void WorkerPool::work(int thread)
@@ -94,15 +101,10 @@ void WorkerPool::work(int thread)
         const auto started = [&] { return m_round.load(std::memory_order_acquire) != seen; };
         if (!spin(kIdleSpin, started))
             m_round.wait(seen, std::memory_order_acquire);
-        const std::uint32_t round = m_round.load(std::memory_order_acquire);
-        if (round == seen)
-            continue; // woken for nothing
-        seen = round;
+        seen = m_round.load(std::memory_order_acquire);
         if (m_stop.load(std::memory_order_relaxed))
             return;
         takePieces(thread);
-        if (m_running.fetch_sub(1, std::memory_order_release) == 1)
-            m_running.notify_all();
     }
 }
 

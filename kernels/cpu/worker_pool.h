@@ -42,10 +42,13 @@ private:
     void work(int thread);
 
     std::mutex m_caller;
-    Job m_job;
-    alignas(64) std::atomic<std::int64_t> m_next{0};
-    alignas(64) std::atomic<std::uint32_t> m_round{0}; // counts jobs; the last one ends the workers
-    alignas(64) std::atomic<std::int32_t> m_running{0};
+    Job m_job; // written by the caller while no piece is open, read by whoever has claimed one
+    std::int64_t m_pieces = 0;
+    // Round in the upper half, pieces nobody has claimed in the lower one. A worker that comes late finds nothing to
+    // claim and the caller does not wait for it: on a busy machine it may come after milliseconds.
+    alignas(64) std::atomic<std::uint64_t> m_unclaimed{0};
+    alignas(64) std::atomic<std::uint32_t> m_round{0};      // what idle workers wait for
+    alignas(64) std::atomic<std::uint32_t> m_unfinished{0}; // pieces; what the caller waits for
     std::atomic<bool> m_stop{false};
     std::vector<std::thread> m_workers;
 };

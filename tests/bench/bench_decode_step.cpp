@@ -8,10 +8,10 @@
 #include <cstdlib>
 #include <string>
 
-/// tok/s of a SmolLM2-135M-shaped model with random weights on the kernels alone: decode of 128 tokens from an empty
-/// cache and prefill of 512, as llama-bench's tg128 and pp512. The best of the rounds is printed: other programs on
-/// the machine only ever take time away.
-/// Usage: bench_decode_step [threads] [rounds] [format ...]
+/// tok/s of models of the shape of SmolLM2-135M and Gemma-3-270m with random weights on the kernels alone: decode of
+/// 128 tokens from an empty cache and prefill of 512, as llama-bench's tg128 and pp512. The best of the rounds is
+/// printed: other programs on the machine only ever take time away. Usage: bench_decode_step [threads] [rounds] [format
+/// or gemma-q4_k_m ...]
 namespace {
 
 using namespace ls::bench;
@@ -22,10 +22,10 @@ double seconds(Clock::time_point from)
     return std::chrono::duration<double>(Clock::now() - from).count();
 }
 
-void measure(WorkerPool& pool, const char* name, const Formats& formats, int rounds)
+void measure(WorkerPool& pool, const char* name, const Shape& shape, const Formats& formats, int rounds)
 {
     constexpr int kPrompt = 512, kGenerated = 128;
-    SyntheticModel model(pool, Shape::smolLm2(), formats, CacheType::F16, 1024, kPrompt);
+    SyntheticModel model(pool, shape, formats, CacheType::F16, 1024, kPrompt);
     std::vector<std::int32_t> prompt;
     for (int i = 0; i < kPrompt; ++i)
         prompt.push_back(i * 37 % 49152);
@@ -45,7 +45,7 @@ void measure(WorkerPool& pool, const char* name, const Formats& formats, int rou
         model.run(prompt.data(), kPrompt);
         bestPrefill = std::min(bestPrefill, seconds(prefill));
     }
-    std::printf("%-8s decode %7.1f tok/s (best token %7.1f, %5.1f GB/s)   prefill %8.1f tok/s\n", name,
+    std::printf("%-12s decode %7.1f tok/s (best token %7.1f, %5.1f GB/s)   prefill %8.1f tok/s\n", name,
                 kGenerated / bestDecode, 1 / bestToken, double(model.weightBytes()) / bestToken / 1e9,
                 kPrompt / bestPrefill);
     std::fflush(stdout);
@@ -60,10 +60,13 @@ int main(int argc, char** argv)
     std::printf("%s, %d threads\n", std::string(variantName(variantInUse())).c_str(), threads);
     std::vector<std::string> names(argv + std::min(argc, 3), argv + argc);
     if (names.empty())
-        names = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"}; // 576 columns: no K formats
-    for (const std::string& name : names)
-        if (const auto format = weightFormat(name))
-            measure(pool, name.c_str(), Formats::all(*format), rounds);
+        names = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "gemma-q4_k_m"}; // 576: no K formats
+    for (const std::string& name : names) {
+        if (name == "gemma-q4_k_m")
+            measure(pool, name.c_str(), Shape::gemma270m(), Formats::gemmaQ4_K_M(), rounds);
+        else if (const auto format = weightFormat(name); format && Shape::smolLm2().width % blockValues(*format) == 0)
+            measure(pool, name.c_str(), Shape::smolLm2(), Formats::all(*format), rounds);
         else
-            std::fprintf(stderr, "unknown format %s\n", name.c_str());
+            std::fprintf(stderr, "%s does not fit this shape\n", name.c_str());
+    }
 }

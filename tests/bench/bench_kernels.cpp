@@ -11,8 +11,8 @@
 #include <string>
 
 /// Kernels against what the machine can do: decode products as a fraction of the bandwidth of a plain read of the same
-/// number of bytes, prefill products as a fraction of the multiplications that registers alone allow. Both limits are
-/// measured in the same run. BENCH_THREADS sets the threads (default 2).
+/// number of bytes, prefill products as a fraction of the multiplications that the instruction alone allows. Both
+/// limits are measured in the same run. BENCH_THREADS sets the threads (default 2).
 namespace {
 
 using namespace ls::bench;
@@ -31,19 +31,22 @@ double readBandwidth()
 {
     static const double best = [] {
         const std::int64_t bytes = std::int64_t(256) << 20;
-        const Memory memory(bytes);
+        const HugeMemory memory(bytes);
         std::fill_n(memory.data(), bytes, std::uint8_t(1));
         double shortest = 1e9;
         for (int round = 0; round < 20; ++round) {
             const auto start = Clock::now();
             pool().forRange(bytes, 1 << 20, [&](std::int64_t begin, std::int64_t end, int) {
                 std::uint64_t sums[32] = {};
-                for (std::int64_t i = begin; i < end; i += 256)
+                for (std::int64_t i = begin; i < end; i += 256) {
+                    for (int line = 0; line < 256; line += 64)
+                        __builtin_prefetch(memory.data() + i + 2048 + line); // without it 10 to 20 % less
                     for (int k = 0; k < 32; ++k) {
                         std::uint64_t word;
                         std::memcpy(&word, memory.data() + i + 8 * k, 8);
                         sums[k] += word;
                     }
+                }
                 benchmark::DoNotOptimize(std::accumulate(sums, sums + 32, std::uint64_t(0)));
             });
             shortest = std::min(shortest, std::chrono::duration<double>(Clock::now() - start).count());
@@ -53,38 +56,55 @@ double readBandwidth()
     return best;
 }
 
-/// Multiplications and additions per second of the format's own product on one panel and one tile that stay in the
-/// first cache, all threads at once: what the product could do if memory and the rest cost nothing. GFLOP/s.
-double cachedRate(WeightFormat format)
+#if defined(__x86_64__)
+// Sixteen independent instructions: as many as the processor can finish, since none waits for another.
+#define LS_EACH_REGISTER(op)                                                                                           \
+    op "0\n" op "1\n" op "2\n" op "3\n" op "4\n" op "5\n" op "6\n" op "7\n" op "8\n" op "9\n" op "10\n" op "11\n" op   \
+       "12\n" op "13\n" op "14\n" op "15\n"
+#define LS_CLOBBERED                                                                                                   \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",         \
+        "xmm13", "xmm14", "xmm15"
+constexpr int kPeakRounds = 20000;
+void repeatFma()
 {
-    const std::int64_t cols = 256;
-    const PackedWeights weights(pool(), format, 48, cols, 1);
-    std::vector<float> x(std::size_t(16 * cols), 0.5f);
-    Activations input;
-    input.set(pool(), {&format, 1}, x.data(), 16, cols, cols);
-    constexpr int kCalls = 2000;
+    for (int i = 0; i < kPeakRounds; ++i)
+        asm volatile(LS_EACH_REGISTER("vfmadd231ps %%zmm31, %%zmm30, %%zmm")::: LS_CLOBBERED);
+}
+void repeatBfloatDot()
+{
+    for (int i = 0; i < kPeakRounds; ++i)
+        asm volatile(LS_EACH_REGISTER("vdpbf16ps %%zmm31, %%zmm30, %%zmm")::: LS_CLOBBERED);
+}
+void repeatByteDot()
+{
+    for (int i = 0; i < kPeakRounds; ++i)
+        asm volatile(LS_EACH_REGISTER("vpdpbusd %%zmm31, %%zmm30, %%zmm")::: LS_CLOBBERED);
+}
+#endif
+
+/// Multiplications and additions that the format's instruction could do per second if it had nothing else to do, all
+/// threads at once; 15-bit inputs take two products of bytes. 0 where the variant in use has no such instruction.
+double peakRate(WeightFormat format)
+{
+#if defined(__x86_64__)
+    const Variant variant = variantInUse();
+    if (variant < Variant::Avx512)
+        return 0;
+    const bool floats = format == WeightFormat::F32 || format == WeightFormat::F16;
+    const bool bfloats = format == WeightFormat::BF16 && variant == Variant::Avx512Bf16;
+    const auto repeat = bfloats ? repeatBfloatDot : floats || format == WeightFormat::BF16 ? repeatFma : repeatByteDot;
+    const double perInstruction = repeat == repeatFma ? 32 : 64;
     double shortest = 1e9;
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < 20; ++round) {
         const auto start = Clock::now();
-        pool().forRange(pool().threads(), 1, [&](std::int64_t, std::int64_t, int) {
-            float out[16 * 48];
-            ProductJob job;
-            job.panels = weights.matrix.data;
-            job.panelStride = panelBytes(format, cols);
-            job.cols = cols;
-            job.panelCount = 3;
-            job.rows = 48;
-            job.x = input.tile(0);
-            job.tokens = 16;
-            job.out = out;
-            job.outStride = 48;
-            for (int i = 0; i < kCalls; ++i)
-                kernelTable().product[int(format)][input.widthIndex()](job);
-            benchmark::DoNotOptimize(out);
-        });
+        pool().forRange(pool().threads(), 1, [&](std::int64_t, std::int64_t, int) { repeat(); });
         shortest = std::min(shortest, std::chrono::duration<double>(Clock::now() - start).count());
     }
-    return 2.0 * 48 * double(cols) * 16 * kCalls * pool().threads() / shortest / 1e9;
+    return perInstruction * 16 * kPeakRounds * pool().threads() / shortest / 1e9;
+#else
+    (void)format;
+    return 0;
+#endif
 }
 
 void decodeProduct(benchmark::State& state, WeightFormat format)
@@ -126,16 +146,17 @@ void prefillProduct(benchmark::State& state, WeightFormat format)
     }
     const double rate = 2.0 * kTokens * kOut * kIn / shortest / 1e9;
     state.counters["GFLOP/s"] = rate;
-    state.counters["of_cached"] = rate / cachedRate(format);
+    if (const double peak = peakRate(format); peak > 0)
+        state.counters["of_peak"] = rate / peak;
 }
 
-/// SmolLM2's shape, 4,096 entries.
+/// SmolLM2's heads, 32,768 entries.
 void decodeAttention(benchmark::State& state, CacheType type)
 {
     const HeadShape shape{9, 3, 64, 0.125f, 0.0f};
     constexpr std::int64_t kEntries = 32768;
     const std::int64_t bytes = shape.kvHeads * kEntries * shape.width * cacheValueBytes(type);
-    const Memory keys(bytes), values(bytes);
+    const HugeMemory keys(bytes), values(bytes);
     std::fill_n(keys.data(), bytes, std::uint8_t(0));
     std::fill_n(values.data(), bytes, std::uint8_t(0));
     std::vector<float> q(std::size_t(shape.heads * shape.width), 0.5f), out(q.size());

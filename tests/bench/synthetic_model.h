@@ -1,9 +1,10 @@
 #pragma once
 
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/cache_write.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/huge_memory.h"
 #include "kernels/cpu/linear.h"
-#include "kernels/cpu/rms_norm.h"
 #include "kernels/cpu/worker_pool.h"
 
 #include <cmath>
@@ -19,24 +20,11 @@ using namespace ls::kernels;
 
 struct Shape {
     int width = 576, mlpWidth = 1536, blocks = 30, heads = 9, kvHeads = 3, headWidth = 64, vocab = 49152;
+    Gate gate = Gate::Silu;
     static Shape smolLm2() { return {}; }
+    static Shape gemma270m() { return {640, 2048, 18, 4, 1, 256, 262144, Gate::GeluTanh}; } // its extra norms left out
     std::int64_t attentionWidth() const { return std::int64_t(heads) * headWidth; }
     std::int64_t cacheWidth() const { return std::int64_t(kvHeads) * headWidth; }
-};
-
-class Memory { // 64-byte aligned
-public:
-    explicit Memory(std::int64_t bytes)
-        : m_bytes(new (std::align_val_t(64)) std::uint8_t[std::size_t(bytes)])
-    {
-    }
-    std::uint8_t* data() const { return m_bytes.get(); }
-
-private:
-    struct Free {
-        void operator()(std::uint8_t* p) const { ::operator delete[](p, std::align_val_t(64)); }
-    };
-    std::unique_ptr<std::uint8_t[], Free> m_bytes;
 };
 
 /// Random blocks with finite scales of about 1/sqrt(cols).
@@ -77,26 +65,41 @@ inline void fillRandom(WeightFormat format, std::uint8_t* blocks, std::int64_t c
 
 class PackedWeights {
 public:
-    PackedWeights(WorkerPool& pool, WeightFormat format, std::int64_t rows, std::int64_t cols, unsigned seed)
-        : m_memory(packedBytes(format, rows, cols))
+    /// Packs into `memory`, or into memory of its own.
+    PackedWeights(WorkerPool& pool, WeightFormat format, std::int64_t rows, std::int64_t cols, unsigned seed,
+                  std::uint8_t* memory = nullptr)
+        : m_own(memory ? 0 : packedBytes(format, rows, cols))
     {
+        std::uint8_t* out = memory ? memory : m_own.data();
         std::mt19937 random(seed);
         const std::int64_t bytes = rowBytes(format, cols);
         std::vector<std::uint8_t> raw(std::size_t(rows * bytes));
         fillRandom(format, raw.data(), rows * cols / blockValues(format), random);
-        packMatrix(pool, {format, rows, cols, raw.data(), false}, nullptr, m_memory.data());
-        matrix = {format, rows, cols, m_memory.data(), true};
+        packMatrix(pool, {format, rows, cols, raw.data(), false}, nullptr, out);
+        matrix = {format, rows, cols, out, true};
     }
     Matrix matrix;
 
 private:
-    Memory m_memory;
+    HugeMemory m_own;
 };
 
-/// Which format each kind of matrix has (files mix them).
+/// Which format each kind of matrix has; files give some blocks more bits for values and down projections.
 struct Formats {
-    WeightFormat attention, value, gateUp, down, vocab;
-    static Formats all(WeightFormat f) { return {f, f, f, f, f}; }
+    WeightFormat queryKey, value, valueOdd, output, gateUp, down, downOdd, vocab;
+    /// All the same, but for the vocabulary of 4- and 5-bit files: 8 bits, as llama-quantize does with tied embeddings.
+    static Formats all(WeightFormat f)
+    {
+        const bool few =
+            f == WeightFormat::Q4_0 || f == WeightFormat::Q4_1 || f == WeightFormat::Q5_0 || f == WeightFormat::Q5_1;
+        return {f, f, f, f, f, f, f, few ? WeightFormat::Q8_0 : f};
+    }
+    /// gemma-3-270m in Q4_K_M: its 640 columns are no multiple of 256, so much of it is Q5_0 and Q8_0.
+    static Formats gemmaQ4_K_M()
+    {
+        using enum WeightFormat;
+        return {Q5_0, Q5_0, Q8_0, Q4_K, Q5_0, Q4_K, Q6_K, Q8_0};
+    }
 };
 
 class SyntheticModel {
@@ -107,20 +110,22 @@ public:
         , m_shape(shape)
         , m_capacity(capacity)
         , m_cacheType(cacheType)
-        , m_embedding(pool, formats.vocab, shape.vocab, shape.width, 1)
+        , m_memory(memoryFor(shape, formats))
+        , m_embedding(pool, formats.vocab, shape.vocab, shape.width, 1, take(formats.vocab, shape.vocab, shape.width))
         , m_norm(std::size_t(shape.width), 1.0f)
     {
         for (int i = 0; i < shape.blocks; ++i) {
             const auto weights = [&](WeightFormat f, std::int64_t rows, std::int64_t cols) {
-                return std::make_unique<PackedWeights>(pool, f, rows, cols, unsigned(m_weights.size() + 2));
+                return std::make_unique<PackedWeights>(pool, f, rows, cols, unsigned(m_weights.size() + 2),
+                                                       take(f, rows, cols));
             };
-            m_weights.push_back(weights(formats.attention, shape.attentionWidth(), shape.width));
-            m_weights.push_back(weights(formats.attention, shape.cacheWidth(), shape.width));
-            m_weights.push_back(weights(formats.value, shape.cacheWidth(), shape.width));
-            m_weights.push_back(weights(formats.attention, shape.width, shape.attentionWidth()));
+            m_weights.push_back(weights(formats.queryKey, shape.attentionWidth(), shape.width));
+            m_weights.push_back(weights(formats.queryKey, shape.cacheWidth(), shape.width));
+            m_weights.push_back(weights(i % 2 ? formats.valueOdd : formats.value, shape.cacheWidth(), shape.width));
+            m_weights.push_back(weights(formats.output, shape.width, shape.attentionWidth()));
             m_weights.push_back(weights(formats.gateUp, shape.mlpWidth, shape.width));
             m_weights.push_back(weights(formats.gateUp, shape.mlpWidth, shape.width));
-            m_weights.push_back(weights(formats.down, shape.width, shape.mlpWidth));
+            m_weights.push_back(weights(i % 2 ? formats.downOdd : formats.down, shape.width, shape.mlpWidth));
             const std::int64_t bytes = std::int64_t(capacity) * shape.cacheWidth() * cacheValueBytes(cacheType);
             m_keys.emplace_back(bytes);
             m_values.emplace_back(bytes);
@@ -174,6 +179,23 @@ public:
     }
 
 private:
+    static std::int64_t memoryFor(const Shape& s, const Formats& f)
+    {
+        const auto most = [](WeightFormat a, WeightFormat b, std::int64_t rows, std::int64_t cols) {
+            return std::max(packedBytes(a, rows, cols), packedBytes(b, rows, cols));
+        };
+        const std::int64_t block =
+            packedBytes(f.queryKey, s.attentionWidth(), s.width) + packedBytes(f.queryKey, s.cacheWidth(), s.width) +
+            most(f.value, f.valueOdd, s.cacheWidth(), s.width) + packedBytes(f.output, s.width, s.attentionWidth()) +
+            2 * packedBytes(f.gateUp, s.mlpWidth, s.width) + most(f.down, f.downOdd, s.width, s.mlpWidth);
+        return s.blocks * block + packedBytes(f.vocab, s.vocab, s.width);
+    }
+    std::uint8_t* take(WeightFormat format, std::int64_t rows, std::int64_t cols)
+    {
+        std::uint8_t* out = m_memory.data() + m_taken;
+        m_taken += packedBytes(format, rows, cols);
+        return out;
+    }
     HeadShape heads() const
     {
         return {m_shape.heads, m_shape.kvHeads, m_shape.headWidth, 1.0f / std::sqrt(float(m_shape.headWidth)), 0.0f};
@@ -199,7 +221,7 @@ private:
 
         const WeightFormat mlpFormats[] = {gate->format, up->format};
         m_input.set(m_pool, mlpFormats, m_stream.data(), n, d, d, &norm);
-        multiplyGated(m_pool, m_input, Gate::Silu, *gate, *up, m_hidden.data(), f);
+        multiplyGated(m_pool, m_input, m_shape.gate, *gate, *up, m_hidden.data(), f);
         m_input.set(m_pool, {&down->format, 1}, m_hidden.data(), n, f, f);
         const Product result{down, m_stream.data(), d, true};
         multiply(m_pool, m_input, {&result, 1});
@@ -211,20 +233,9 @@ private:
         const int half = m_shape.headWidth / 2;
         const std::int64_t headStride = std::int64_t(m_capacity) * m_shape.headWidth;
         std::uint8_t *keys = m_keys[std::size_t(block)].data(), *values = m_values[std::size_t(block)].data();
-        const int valueBytes = cacheValueBytes(m_cacheType);
-        m_pool.forRange(n, 16, [&](std::int64_t begin, std::int64_t end, int) {
-            for (std::int64_t t = begin; t < end; ++t) {
-                const float *cosines = m_cosines.data() + (m_length + t) * half,
-                            *sines = m_sines.data() + (m_length + t) * half;
-                rotate(m_q.data() + t * a, cosines, sines, 1, m_shape.heads, m_shape.headWidth, m_shape.headWidth);
-                rotate(m_k.data() + t * c, cosines, sines, 1, m_shape.kvHeads, m_shape.headWidth, m_shape.headWidth);
-                for (int h = 0; h < m_shape.kvHeads; ++h) {
-                    const std::int64_t at = (h * headStride + (m_length + t) * m_shape.headWidth) * valueBytes;
-                    writeCache(m_cacheType, m_k.data() + t * c + h * m_shape.headWidth, keys + at, m_shape.headWidth);
-                    writeCache(m_cacheType, m_v.data() + t * c + h * m_shape.headWidth, values + at, m_shape.headWidth);
-                }
-            }
-        });
+        const Rotary rotary{m_cosines.data() + m_length * half, m_sines.data() + m_length * half, m_shape.headWidth};
+        rotateAndStore(m_pool, heads(), rotary, n, m_q.data(), a, m_k.data(), c, m_v.data(), c,
+                       {m_cacheType, keys, values, headStride, m_length});
         const CacheView cache{m_cacheType, keys, values, headStride, m_length + n};
         if (n == 1)
             m_attention.decode(m_pool, heads(), m_q.data(), cache, {}, m_z.data());
@@ -236,9 +247,11 @@ private:
     Shape m_shape;
     int m_capacity, m_length = 0;
     CacheType m_cacheType;
+    HugeMemory m_memory; // all weights
+    std::int64_t m_taken = 0;
     PackedWeights m_embedding;
     std::vector<std::unique_ptr<PackedWeights>> m_weights; // q, k, v, o, gate, up, down of every block
-    std::vector<Memory> m_keys, m_values;
+    std::vector<HugeMemory> m_keys, m_values;
     std::vector<float> m_norm, m_stream, m_q, m_k, m_v, m_z, m_hidden, m_logits, m_cosines, m_sines;
     std::vector<std::uint8_t> m_row;
     Activations m_input;

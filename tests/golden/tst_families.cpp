@@ -44,6 +44,8 @@ private Q_SLOTS:
     void model_agreesWithTheReference();
     void interventions_agreeWithTheReference_data() { models(); }
     void interventions_agreeWithTheReference();
+    void fusedBlocks_equalThePlainOnes_data() { models(); }
+    void fusedBlocks_equalThePlainOnes();
     void caches_changeNothing_data() { models(); }
     void caches_changeNothing();
     void branches_addUpToTheStream_data() { models(); }
@@ -218,6 +220,56 @@ void TestFamilies::interventions_agreeWithTheReference()
             QVERIFY2(compareGreedy(*golden.value(), key, ids, compiled, failure), failure.c_str());
         }
     }
+    qInfo("rows %.1e", worst);
+}
+
+/// Every site of both implementations: a prompt, a piece behind it, single tokens.
+void TestFamilies::fusedBlocks_equalThePlainOnes()
+{
+    QFETCH(QString, path);
+    QFETCH(QString, folder);
+    const auto golden = Golden::open(folder.toStdString());
+    const auto model = open(path);
+    QVERIFY(golden.ok() && model);
+    const auto ids = golden.value()->ints("long/ids");
+    std::set<HookPoint> wanted;
+    for (const auto& [point, key] : golden.value()->sites("short"))
+        wanted.insert(point);
+    double worst = 0;
+    for (
+        const char* text :
+        {"[]", R"([{"method":"sparse_attention","params":{"window":8,"sinks":2}}])",
+         R"([{"method":"sparse_attention","params":{"window":8,"sinks":2,"phase":"decode"}}])",
+         R"([{"method":"sparse_attention","params":{"mode":"topk","k":6}},{"method":"layer_skip","params":{"attention":[2]}}])"}) {
+        const auto methods = methodSetFromJson(json::parse(text));
+        QVERIFY(methods.ok());
+        const auto run = [&](ForwardPath way, Collector* taps) {
+            Forward forward(plan(model, methods.value()), way);
+            KvCache cache = newCache(*model);
+            std::vector<at::Tensor> parts;
+            const std::size_t half = ids.size() / 2;
+            for (std::size_t at = 0, piece = half; at < ids.size(); at += piece, piece = at < half + 8 ? 8 : 1)
+                parts.push_back(
+                    forward.run({std::span(ids).subspan(at, std::min(piece, ids.size() - at)), 4, true, taps}, cache)
+                        .value());
+            return at::cat(parts);
+        };
+        std::set<HookPoint> values = wanted; // scores and patterns come from libtorch's attention
+        std::erase_if(values, [](HookPoint p) { return p.site == Site::AttnPattern || p.site == Site::AttnScores; });
+        Collector fused(wanted), plain(wanted), some(values);
+        const at::Tensor untapped = run(ForwardPath::Fused, nullptr), tapped = run(ForwardPath::Fused, &fused);
+        QVERIFY(untapped.equal(run(ForwardPath::Fused, &some))); // to the last bit
+        worst = std::max(worst, rowError(untapped, run(ForwardPath::Plain, &plain)));
+        QCOMPARE(fused.values.size(), plain.values.size()); // a skipped branch has no inner sites
+        for (const auto& [point, pieces] : plain.values)
+            for (std::size_t i = 0; i < pieces.size(); ++i) {
+                const double error = rowError(fused.values.at(point).at(i), pieces[i]);
+                QVERIFY2(error < kBar, fmt::format("{}: {:.2e}", hookName(point), error).c_str());
+                worst = std::max(worst, error);
+            }
+        QVERIFY(rowError(tapped, untapped) < kBar);
+    }
+    QVERIFY2(worst < kBar, fmt::format("{:.2e}", worst).c_str());
     qInfo("rows %.1e", worst);
 }
 

@@ -1,4 +1,6 @@
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/cache_write.h"
+#include "kernels/cpu/rms_norm.h"
 #include "tests/kernels/kernel_cases.h"
 
 #include <algorithm>
@@ -19,6 +21,8 @@ private Q_SLOTS:
     void largeScores_stayFinite();
     void handCase();
     void threads_doNotChangeAnything();
+    void newRows_areTurnedAndStored_data();
+    void newRows_areTurnedAndStored();
 
 private:
     static void cases();
@@ -320,6 +324,49 @@ void TestAttention::threads_doNotChangeAnything()
         attention.prefill(*pool, c.shape, q.data() + 576, 576, 199, c.view(), 0, nullptr, out->data() + 576, 576);
     }
     QCOMPARE(a, b);
+}
+
+void TestAttention::newRows_areTurnedAndStored_data()
+{
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<int>("turned");
+    QTest::newRow("one token, whole heads") << 1 << 24;
+    QTest::newRow("one token, a part of the head") << 1 << 8;
+    QTest::newRow("none turn") << 3 << 0;
+    QTest::newRow("many tokens") << 40 << 24;
+}
+
+void TestAttention::newRows_areTurnedAndStored()
+{
+    QFETCH(int, tokens);
+    QFETCH(int, turned);
+    WorkerPool pool(2);
+    const HeadShape shape{4, 2, 24, 1.0f, 0.0f};
+    const std::int64_t capacity = 50, before = 7, qStride = 100, kStride = 51, vStride = 48;
+    auto q = normalValues(std::size_t(tokens * qStride), 1), k = normalValues(std::size_t(tokens * kStride), 2);
+    const auto v = normalValues(std::size_t(tokens * vStride), 3);
+    const auto cosines = normalValues(std::size_t(tokens * turned / 2), 4);
+    const auto sines = normalValues(std::size_t(tokens * turned / 2), 5);
+    auto expectedQ = q, expectedK = k;
+    for (int t = 0; t < tokens && turned > 0; ++t) {
+        const float *c = cosines.data() + t * turned / 2, *s = sines.data() + t * turned / 2;
+        rotate(expectedQ.data() + t * qStride, c, s, 1, 4, 24, turned);
+        rotate(expectedK.data() + t * kStride, c, s, 1, 2, 24, turned);
+    }
+    std::vector<float> keys(std::size_t(2 * capacity * 24), 9.0f), values = keys;
+    rotateAndStore(pool, shape, {cosines.data(), sines.data(), turned}, tokens, q.data(), qStride, k.data(), kStride,
+                   v.data(), vStride, {CacheType::F32, keys.data(), values.data(), capacity * 24, before});
+    QCOMPARE(q, expectedQ);
+    QCOMPARE(k, expectedK);
+    for (int h = 0; h < 2; ++h)
+        for (std::int64_t row = 0; row < capacity; ++row)
+            for (int c = 0; c < 24; ++c) {
+                const std::int64_t t = row - before;
+                const bool isNew = t >= 0 && t < tokens;
+                const std::size_t at = std::size_t((h * capacity + row) * 24 + c);
+                QCOMPARE(keys[at], isNew ? k[std::size_t(t * kStride + h * 24 + c)] : 9.0f);
+                QCOMPARE(values[at], isNew ? v[std::size_t(t * vStride + h * 24 + c)] : 9.0f);
+            }
 }
 
 QTEST_GUILESS_MAIN(TestAttention)

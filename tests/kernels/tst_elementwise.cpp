@@ -1,5 +1,6 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/huge_memory.h"
 #include "tests/kernels/kernel_cases.h"
 
 #include <limits>
@@ -22,6 +23,7 @@ private Q_SLOTS:
     void addition_writesOnlyItsValues_data() { everyVariant(); }
     void addition_writesOnlyItsValues();
     void halves_convertBothWays();
+    void hugeMemory_isZeroAndMoves();
 
 private:
     static void everyVariant();
@@ -166,6 +168,24 @@ void TestElementwise::halves_convertBothWays()
     QCOMPARE(floatToHalf(0x1.8p-25f), std::uint16_t(1));
     QCOMPARE(floatToBfloat(1.00390625f), std::uint16_t(0x3F80)); // 1 + 2^-8: tie to even
     QCOMPARE(floatToBfloat(1.01171875f), std::uint16_t(0x3F82));
+}
+
+void TestElementwise::hugeMemory_isZeroAndMoves()
+{
+    HugeMemory none;
+    QVERIFY(!none.data());
+    HugeMemory first(3 << 20);
+    std::uint8_t* data = first.data();
+    QVERIFY(data);
+    QCOMPARE(first.size(), std::int64_t(3 << 20));
+    QCOMPARE(reinterpret_cast<std::uintptr_t>(data) % 64, std::uintptr_t(0));
+    for (std::int64_t i = 0; i < first.size(); i += 4096)
+        QCOMPARE(data[i], std::uint8_t(0));
+    data[(3 << 20) - 1] = 5;
+    none = std::move(first);
+    QCOMPARE(none.data(), data);
+    QCOMPARE(data[(3 << 20) - 1], std::uint8_t(5));
+    QVERIFY(!HugeMemory(std::int64_t(1) << 60).data()); // refused, not a crash
 }
 
 QTEST_GUILESS_MAIN(TestElementwise)

@@ -19,6 +19,8 @@ private Q_SLOTS:
     void product_equalsTheDoubleSum();
     void rowMajor_equalsPacked_data() { everyFormat(); }
     void rowMajor_equalsPacked();
+    void rowsOfFloats_equalTheDoubleSum_data() { everyFormatAndVariant(); }
+    void rowsOfFloats_equalTheDoubleSum();
     void threads_doNotChangeAnything_data() { everyFormat(); }
     void threads_doNotChangeAnything();
     void several_shareTheirInput();
@@ -48,9 +50,9 @@ std::vector<float> asRead(ActivationKind kind, const std::vector<float>& x, std:
         float peak = 0;
         for (std::size_t i = 0; i < 32; ++i)
             peak = std::max(peak, std::abs(x[block + i]));
-        const float inverse = peak > 0 ? 127.0f / peak : 0.0f;
+        const float inverse = peak > 0 ? 16256.0f / peak : 0.0f;
         for (std::size_t i = 0; i < 32; ++i)
-            out[block + i] = float(std::nearbyint(x[block + i] * inverse)) * (peak / 127.0f);
+            out[block + i] = float(std::nearbyint(x[block + i] * inverse)) * (peak / 16256.0f);
     }
     Q_ASSERT(cols % 32 == 0);
     return out;
@@ -227,12 +229,46 @@ void TestProducts::rowMajor_equalsPacked()
         input.set(pool, {&w.matrix.format, 1}, x.data(), tokens, cols, cols);
         std::vector<float> a(std::size_t(tokens * rows)), b = a;
         const Product fromPacked{&packed.matrix, a.data(), rows}, fromRows{&w.matrix, b.data(), rows};
+        if (tokens == 1 && kernelTable().rowProduct[format])
+            continue; // sums in another order: rowsOfFloats_equalTheDoubleSum
         multiply(pool, input, {&fromPacked, 1});
         multiply(pool, input, {&fromRows, 1});
         QCOMPARE(a, b);
         multiplyGated(pool, input, Gate::Silu, packed.matrix, packedUp.matrix, a.data(), rows);
         multiplyGated(pool, input, Gate::Silu, w.matrix, up.matrix, b.data(), rows);
         QCOMPARE(a, b);
+    }
+}
+
+void TestProducts::rowsOfFloats_equalTheDoubleSum()
+{
+    QFETCH(int, format);
+    QFETCH(int, variant);
+    const WithVariant use{Variant(variant)};
+    if (!kernelTable().rowProduct[format])
+        return; // blocks are packed
+    WorkerPool pool(2);
+    for (const std::int64_t cols : {1, 15, 16, 63, 64, 65, 130, 576}) {
+        const std::int64_t rows = 77;
+        const Weights w(WeightFormat(format), rows, cols, 1), up(WeightFormat(format), rows, cols, 2);
+        const auto x = normalValues(std::size_t(cols), 2), bias = normalValues(std::size_t(rows), 3);
+        Activations input;
+        input.set(pool, {&w.matrix.format, 1}, x.data(), 1, cols, cols);
+        std::vector<float> out(std::size_t(rows), 1.5f), gated = out, gate = out;
+        const Product product{&w.matrix, out.data(), rows, true, bias.data()};
+        multiply(pool, input, {&product, 1});
+        multiplyGated(pool, input, Gate::Silu, w.matrix, up.matrix, gated.data(), rows, gate.data());
+        for (std::int64_t r = 0; r < rows; ++r) {
+            const Expected first = expectedAt(w, x, r, 0), second = expectedAt(up, x, r, 0);
+            const auto at = std::size_t(r);
+            const auto near = [](double value, double wanted, double magnitude) {
+                return std::abs(value - wanted) <= 1e-6 * (magnitude + std::abs(wanted)) + 1e-12;
+            };
+            QVERIFY(near(gate[at], first.sum, first.magnitude));
+            QVERIFY(near(out[at], 1.5 + bias[at] + first.sum, 4 + first.magnitude));
+            QVERIFY(near(gated[at], first.sum / (1 + std::exp(-first.sum)) * second.sum,
+                         (1 + first.magnitude) * (1 + second.magnitude)));
+        }
     }
 }
 

@@ -154,6 +154,16 @@ LS_INLINE Ints shiftRight(Ints x)
     return {_mm256_srli_epi32(x.a, N), _mm256_srli_epi32(x.b, N)};
 }
 
+LS_INLINE Ints operator-(Ints x, Ints y)
+{
+    return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
+}
+template <int N>
+LS_INLINE Ints shiftRightSigned(Ints x)
+{
+    return {_mm256_srai_epi32(x.a, N), _mm256_srai_epi32(x.b, N)};
+}
+
 LS_INLINE __m256i dot8(__m256i a, __m256i u, __m256i s)
 {
     return _mm256_add_epi32(a, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
@@ -231,6 +241,7 @@ LS_INLINE void prefetch(const void* p)
 }
 
 constexpr int kFloatPanels = 1, kFloatTokens = 4; // sums of a tile that fit the registers
+constexpr int kInt8Panels = 1;
 constexpr int kUnrollLimit = 4;
 
 } // namespace

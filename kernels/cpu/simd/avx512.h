@@ -132,6 +132,15 @@ LS_INLINE Ints shiftRight(Ints a) // zeros come in
 {
     return {_mm512_srli_epi32(a.v, N)};
 }
+LS_INLINE Ints operator-(Ints a, Ints b)
+{
+    return {_mm512_sub_epi32(a.v, b.v)};
+}
+template <int N>
+LS_INLINE Ints shiftRightSigned(Ints a)
+{
+    return {_mm512_srai_epi32(a.v, N)};
+}
 /// a + sum over the lane's four bytes of u (unsigned) * s (signed). kWide: u uses all eight bits.
 template <bool kWide>
 LS_INLINE Ints dot(Ints a, Ints u, Ints s)
@@ -193,6 +202,7 @@ LS_INLINE void prefetch(const void* p)
 }
 
 constexpr int kFloatPanels = 3, kFloatTokens = 8; // sums of a tile that fit the registers
+constexpr int kInt8Panels = 2;
 constexpr int kUnrollLimit = 16;
 
 } // namespace

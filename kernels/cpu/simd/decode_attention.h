@@ -55,28 +55,63 @@ struct DecodePart {
         return static_cast<const Value*>(base) + row(key) * job.width;
     }
 
-    /// Scores of 16 keys; keys from job.count on repeat the last one.
-    void scoreKeys(int head, int firstKey, float* out) const
+    /// Rows that come next, if there are more: lists of rows jump about, and parts start new streams.
+    void prefetchRow(const void* base, int key) const
     {
-        const Value* keys[16];
-        for (int i = 0; i < 16; ++i)
-            keys[i] = rowOf(job.keys, firstKey + i < job.count ? firstKey + i : job.count - 1);
-        const float* q = job.q + std::int64_t(head) * job.width;
-        Floats products[16];
-        unrolled<16>([&](auto i) LS_INLINE_LAMBDA { products[i] = broadcast(0.0f); });
-        int j = 0;
-        for (; j + 16 <= job.width; j += 16) {
-            const Floats part = load(q + j);
-            unrolled<16>([&](auto i) LS_INLINE_LAMBDA {
-                products[i] = fma(part, Cached<kType>::load16(keys[i] + j), products[i]);
+        if (key >= job.count)
+            return;
+        const auto* bytes = reinterpret_cast<const char*>(rowOf(base, key));
+        for (int i = 0; i < job.width * int(sizeof(Value)); i += 64)
+            prefetch(bytes + i);
+    }
+
+    /// products[h][i] += kVectors vectors of key i and head h, from `column` on.
+    template <int kHeads, int kVectors>
+    LS_INLINE void addProducts(const Value* const (&keys)[16], int firstHead, int column,
+                               Floats (&products)[kHeads][16]) const
+    {
+        const int left = job.width - column;
+        Floats q[kHeads][kVectors];
+        unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
+            const float* own = job.q + std::int64_t(firstHead + h) * job.width + column;
+            unrolled<kVectors>(
+                [&](auto j) LS_INLINE_LAMBDA { q[h][j] = kVectors > 1 ? load(own + 16 * j) : loadFirst(own, left); });
+        });
+        for (int i = 0; i < 16; ++i) {
+            Floats k[kVectors];
+            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA {
+                k[j] = kVectors > 1 ? Cached<kType>::load16(keys[i] + column + 16 * j)
+                                    : loadCached<kType>(keys[i] + column, left);
+            });
+            unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
+                Floats sum = products[h][i];
+                unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { sum = fma(q[h][j], k[j], sum); });
+                products[h][i] = sum;
             });
         }
-        if (j < job.width) {
-            const Floats part = loadFirst(q + j, job.width - j);
-            for (int i = 0; i < 16; ++i)
-                products[i] = fma(part, loadCached<kType>(keys[i] + j, job.width - j), products[i]);
+    }
+
+    /// Scores of 16 keys with all heads, each key loaded once; keys from job.count on repeat the last one.
+    template <int kHeads>
+    void scoreKeys(int firstHead, int firstKey)
+    {
+        const Value* keys[16];
+        for (int i = 0; i < 16; ++i) {
+            keys[i] = rowOf(job.keys, firstKey + i < job.count ? firstKey + i : job.count - 1);
+            prefetchRow(job.keys, firstKey + 16 + i);
+            prefetchRow(job.values, firstKey + i);
         }
-        store(out, capped(sums(products) * broadcast(job.scale), job.softCap));
+        Floats products[kHeads][16];
+        for (int h = 0; h < kHeads; ++h)
+            for (int i = 0; i < 16; ++i)
+                products[h][i] = broadcast(0.0f);
+        int column = 0;
+        for (; column + 64 <= job.width; column += 64)
+            addProducts<kHeads, 4>(keys, firstHead, column, products);
+        for (; column < job.width; column += 16)
+            addProducts<kHeads, 1>(keys, firstHead, column, products);
+        for (int h = 0; h < kHeads; ++h)
+            store(scores[h] + firstKey, capped(sums(products[h]) * broadcast(job.scale), job.softCap));
     }
 
     /// Scores to exp(score - maximum); writes maximum and total behind the head's sums.
@@ -133,11 +168,10 @@ struct DecodePart {
     template <int kHeads>
     void run(int firstHead)
     {
-        for (int h = 0; h < kHeads; ++h) {
-            for (int key = 0; key < job.count; key += 16)
-                scoreKeys(firstHead + h, key, scores[h] + key);
+        for (int key = 0; key < job.count; key += 16)
+            scoreKeys<kHeads>(firstHead, key);
+        for (int h = 0; h < kHeads; ++h)
             softmax(scores[h], job.result + std::int64_t(firstHead + h) * (job.width + 2));
-        }
         int column = 0;
         for (; column + 64 <= job.width; column += 64)
             sumValues<kHeads, 4>(firstHead, column);

@@ -149,6 +149,15 @@ LS_INLINE Ints shiftRight(const Ints& a)
 {
     return lanes<Ints>([&](int i) { return std::int32_t(bitsOf(a.v[i]) >> N); });
 }
+LS_INLINE Ints operator-(const Ints& a, const Ints& b)
+{
+    return lanes<Ints>([&](int i) { return std::int32_t(bitsOf(a.v[i]) - bitsOf(b.v[i])); });
+}
+template <int N>
+Ints shiftRightSigned(const Ints& a)
+{
+    return lanes<Ints>([&](int i) { return a.v[i] >> N; });
+}
 template <bool>
 LS_INLINE Ints dot(const Ints& a, const Ints& u, const Ints& s)
 {
@@ -212,6 +221,7 @@ LS_INLINE Floats sums(const Floats (&a)[16])
 LS_INLINE void prefetch(const void*) {}
 
 constexpr int kFloatPanels = 1, kFloatTokens = 4;
+constexpr int kInt8Panels = 1;
 constexpr int kUnrollLimit = 1;
 
 } // namespace

@@ -28,64 +28,87 @@ LS_INLINE void writeSums(const ProductJob& job, int panel, const Floats (&sums)[
     });
 }
 
-/// One group of 32 columns times all tokens of the tile. Products of bytes are summed exactly in int32.
-template <class F, int T>
-LS_INLINE void addGroup(const Group& g, const ActivationTile& x, std::int64_t block, Floats (&sums)[T])
+/// sums += bytes of w[kFrom..kTo) times the same words of q.
+template <class F, int kFrom, int kTo, int T>
+LS_INLINE Ints dotWords(Ints total, const Group& g, const std::int32_t* q)
 {
-    const std::int32_t* q = x.q + block * 8 * T;
-    const std::int32_t* minusSum = x.minusSum + block * 3 * T;
-    const auto start = [&](int part, int t) {
-        if constexpr (F::kOffsetBits >= 0)
-            return shiftLeft<(F::kOffsetBits > 0 ? F::kOffsetBits : 0)>(broadcast(minusSum[part * T + t]));
-        else
-            return broadcast(std::int32_t(0));
-    };
-    unrolled<T>([&](auto t) LS_INLINE_LAMBDA {
-        Ints first = start(F::kSplit ? 1 : 0, t), second = F::kSplit ? start(2, t) : broadcast(std::int32_t(0));
-        unrolled<4>([&](auto j) LS_INLINE_LAMBDA {
-            first = dot<F::kWide>(first, g.w[j], broadcast(q[j * T + t]));
-            if constexpr (F::kSplit || T == 1)
-                second = dot<F::kWide>(second, g.w[j + 4], broadcast(q[(j + 4) * T + t]));
-        });
-        if constexpr (!F::kSplit && T > 1)
-            unrolled<4>([&](auto j) LS_INLINE_LAMBDA {
-                first = dot<F::kWide>(first, g.w[j + 4], broadcast(q[(j + 4) * T + t]));
-            });
-        const Floats scale = broadcast(x.scale[block * T + t]);
-        if constexpr (F::kSplit) {
-            const Floats both = fma(toFloats(second), g.second, toFloats(first) * g.scale);
-            sums[t] = fma(both, scale, sums[t]);
-        } else {
-            const Floats total = toFloats(T == 1 ? first + second : first);
-            sums[t] = fma(total * scale, g.scale, sums[t]);
-        }
-        if constexpr (F::kMinimum)
-            sums[t] = fma(g.minimum, broadcast(x.scaledSum[block * T + t]), sums[t]);
-    });
+    unrolled<kTo - kFrom>(
+        [&](auto j) LS_INLINE_LAMBDA { total = dot<F::kWide>(total, g.w[kFrom + j], broadcast(q[(kFrom + j) * T])); });
+    return total;
 }
 
-template <WeightFormat kFormat, int T>
-void int8Product(const ProductJob& job)
+/// Sum over words kFrom..kTo of (w - offset) * (128 * high + low), exact in int32: at most 32 * 255 * 16256 and the
+/// offset's share. `minusSum`: - sum of q over the same columns.
+template <class F, int kFrom, int kTo, int T>
+LS_INLINE Ints exactDot(const Group& g, const std::int32_t* q, std::int32_t minusSum)
+{
+    // Two chains: a single one of 16 products is so long that the processor cannot look far enough ahead.
+    const Ints high = dotWords<F, kFrom, kTo, T>(broadcast(std::int32_t(0)), g, q);
+    Ints start = broadcast(std::int32_t(0));
+    if constexpr (F::kOffsetBits >= 0)
+        start = shiftLeft<(F::kOffsetBits > 0 ? F::kOffsetBits : 0)>(broadcast(minusSum));
+    return shiftLeft<7>(high) + dotWords<F, kFrom, kTo, T>(start, g, q + 8 * T);
+}
+
+/// One group of 32 columns times one token: what it adds to the sum.
+template <class F, int T>
+LS_INLINE Floats addGroup(const Group& g, const ActivationTile& x, std::int64_t block, int t, Floats sum)
+{
+    const std::int32_t* q = x.q + block * 16 * T + t;
+    const std::int32_t* minusSum = x.minusSum + block * 3 * T + t;
+    const Floats scale = broadcast(x.scale[block * T + t]);
+    if constexpr (F::kSplit) {
+        const Floats first = toFloats(exactDot<F, 0, 4, T>(g, q, minusSum[T]));
+        const Floats second = toFloats(exactDot<F, 4, 8, T>(g, q, minusSum[2 * T]));
+        sum = fma(fma(second, g.second, first * g.scale), scale, sum);
+    } else {
+        sum = fma(toFloats(exactDot<F, 0, 8, T>(g, q, minusSum[0])) * scale, g.scale, sum);
+    }
+    if constexpr (F::kMinimum)
+        sum = fma(g.minimum, broadcast(x.scaledSum[block * T + t]), sum);
+    return sum;
+}
+
+/// kPanels panels at once. With many tokens the sums stay in the first cache and the registers hold the weights: a
+/// token's bytes are loaded once for all panels, and loads are what limits the rate of products.
+template <WeightFormat kFormat, int T, int kPanels>
+LS_INLINE void int8Panels(const ProductJob& job, int firstPanel)
 {
     using F = Format<kFormat>;
     constexpr int kBody = kPanelLayouts[int(kFormat)].bodyBytes;
     const std::int64_t blocks = job.cols / kPanelLayouts[int(kFormat)].blockValues;
     const ActivationTile x = job.x;
-    for (int i = 0; i < job.panelCount; ++i) {
-        const Panel panel = panelOf<kFormat>(job.panels + i * job.panelStride, job.cols);
-        Floats sums[T];
-        unrolled<T>([&](auto t) LS_INLINE_LAMBDA { sums[t] = broadcast(0.0f); });
-        for (std::int64_t block = 0; block < blocks; ++block) {
-            if constexpr (T <= 2)
-                prefetchBody<kAhead>(panel.body + block * kBody, kBody);
-            withEachIndex<F::kGroups>([&](auto group) LS_INLINE_LAMBDA {
-                Group g;
-                F::template load<group>(panel, block, g);
-                addGroup<F, T>(g, x, block * F::kGroups + group, sums);
-            });
-        }
-        writeSums<T>(job, i, sums);
+    Panel panels[kPanels];
+    Floats sums[kPanels][T];
+    unrolled<kPanels>([&](auto p) LS_INLINE_LAMBDA {
+        panels[p] = panelOf<kFormat>(job.panels + (firstPanel + p) * job.panelStride, job.cols);
+        for (int t = 0; t < T; ++t)
+            sums[p][t] = broadcast(0.0f);
+    });
+    for (std::int64_t block = 0; block < blocks; ++block) {
+        if constexpr (T <= 2)
+            prefetchBody<kAhead>(panels[0].body + block * kBody, kBody);
+        withEachIndex<F::kGroups>([&](auto group) LS_INLINE_LAMBDA {
+            Group g[kPanels];
+            unrolled<kPanels>([&](auto p) LS_INLINE_LAMBDA { F::template load<group>(panels[p], block, g[p]); });
+            for (int t = 0; t < T; ++t)
+                unrolled<kPanels>([&](auto p) LS_INLINE_LAMBDA {
+                    sums[p][t] = addGroup<F, T>(g[p], x, block * F::kGroups + group, t, sums[p][t]);
+                });
+        });
     }
+    unrolled<kPanels>([&](auto p) LS_INLINE_LAMBDA { writeSums<T>(job, firstPanel + p, sums[p]); });
+}
+
+template <WeightFormat kFormat, int T>
+void int8Product(const ProductJob& job)
+{
+    constexpr int kPanels = T > 2 ? kInt8Panels : 1;
+    int panel = 0;
+    for (; panel + kPanels <= job.panelCount; panel += kPanels)
+        int8Panels<kFormat, T, kPanels>(job, panel);
+    for (; panel < job.panelCount; ++panel)
+        int8Panels<kFormat, T, 1>(job, panel);
 }
 
 /// sums[r][t] += sum over k < depth of (row vector r at k) * x[k * columnStride + t * tokenStride]. weight(r, k) loads
@@ -174,7 +197,7 @@ void floatVector(const ProductJob& job)
         unrolled<4>([&](auto p) LS_INLINE_LAMBDA { part[p] = broadcast(0.0f); });
         std::int64_t k = 0;
         for (; k + kColumns <= job.cols; k += kColumns, panel += kStepBytes, x += kColumns) {
-            prefetchBody<kAhead>(panel, kStepBytes);
+            prefetchBody<kFloatAhead>(panel, kStepBytes);
             unrolled<4>([&](auto p) LS_INLINE_LAMBDA {
                 if constexpr (kFormat == WeightFormat::BF16) {
                     const Ints both = loadInts(panel + 64 * p);

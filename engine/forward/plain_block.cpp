@@ -1,0 +1,118 @@
+#include "engine/forward/plain_block.h"
+
+#include "engine/forward/attention.h"
+#include "engine/forward/linear.h"
+#include "engine/forward/mlp.h"
+
+#include <ATen/ops/zeros_like.h>
+
+namespace ls {
+
+namespace {
+
+at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights, Step& step, int layer,
+                           const RotaryAngles& angles, KvCache& cache)
+{
+    const ModelConfig& config = plan.model().config();
+    const LayerConfig& kind = config.layers[std::size_t(layer)];
+    const BlockPlan& block = plan.blocks()[std::size_t(layer)];
+    const at::Tensor h = normalise(step.stream, weights.attnNorm, config);
+    step.tap(Site::AttnNorm, layer, h);
+    const auto turned = [&](const at::Tensor& weight, const at::Tensor& bias, const Norm& norm, int heads) {
+        at::Tensor x = normalise(project(h, weight, bias).to(at::kFloat), norm, config);
+        x = x.view({step.n, heads, config.headWidth});
+        if (kind.rotary >= 0)
+            angles.rotate(x, kind.rotary, step.first);
+        return x.to(weight.scalar_type());
+    };
+    AttentionInput input;
+    input.q = turned(weights.wq, weights.bq, weights.qNorm, config.headCount);
+    const at::Tensor k = turned(weights.wk, weights.bk, weights.kNorm, config.kvHeadCount);
+    const at::Tensor v = project(h, weights.wv, weights.bv)
+                             .to(weights.wv.scalar_type())
+                             .view({step.n, config.kvHeadCount, config.headWidth});
+    step.tap(Site::AttnQ, layer, input.q);
+    step.tap(Site::AttnK, layer, k);
+    step.tap(Site::AttnV, layer, v);
+    cache.append(layer, k, v, step.first);
+    input.k = cache.keys(layer);
+    input.v = cache.values(layer);
+    input.positions = cache.positions(layer);
+    input.firstPosition = step.first;
+    input.promptLength = step.promptLength;
+    input.scale = config.attentionScale;
+    input.slidingWindow = kind.window;
+    input.scoreCap = config.scoreCap;
+    input.sinks = weights.sinks;
+    input.wantScores = step.wants(Site::AttnScores, layer);
+    input.wantPattern = step.wants(Site::AttnPattern, layer);
+    AttentionOutput out = attend(block.attention, input);
+    if (out.scores.defined())
+        step.tap(Site::AttnScores, layer, out.scores);
+    if (out.pattern.defined())
+        step.tap(Site::AttnPattern, layer, out.pattern);
+    at::Tensor z = out.z.contiguous();
+    for (const int head : block.zeroedHeads)
+        z.select(1, head).zero_();
+    step.tap(Site::AttnZ, layer, z);
+    return project(z.view({step.n, config.headCount * config.headWidth}), weights.wo, weights.bo).to(at::kFloat);
+}
+
+at::Tensor mlpBranch(const ModelConfig& config, const BlockWeights& weights, Step& step, int layer)
+{
+    const at::Tensor h = normalise(step.stream, weights.mlpNorm, config);
+    step.tap(Site::MlpNorm, layer, h);
+    MlpTap tap;
+    if (step.taps)
+        tap = [&](const at::Tensor& pre, const at::Tensor& act) {
+            step.tap(Site::MlpPre, layer, pre);
+            step.tap(Site::MlpAct, layer, act);
+        };
+    return runMlp(h, weights, config, tap);
+}
+
+} // namespace
+
+void runPlainBlock(const ForwardPlan& plan, Step& step, int layer, const RotaryAngles& angles, KvCache& cache)
+{
+    const ModelConfig& config = plan.model().config();
+    const BlockPlan& block = plan.blocks()[std::size_t(layer)];
+    const BlockWeights& weights = *block.weights;
+    /// The branch as it is added to the stream; undefined when it is skipped.
+    const auto branch = [&](bool runs, Site site, const Norm& postNorm, const std::vector<SiteEdit>& edits,
+                            auto&& compute) {
+        if (!runs) { // a skipped branch adds nothing; its tap says so
+            if (step.wants(site, layer))
+                step.tap(site, layer, at::zeros_like(step.stream));
+            return at::Tensor();
+        }
+        at::Tensor out = normalise(compute(), postNorm, config);
+        if (config.residualScale != 1.0)
+            out = out.mul(config.residualScale);
+        applyEdits(edits, out, step);
+        step.tap(site, layer, out);
+        return out;
+    };
+    const auto add = [&](const at::Tensor& out) {
+        if (out.defined())
+            step.stream = step.stream.add(out);
+    };
+    applyEdits(block.residPreEdits, step.stream, step);
+    step.tap(Site::ResidPre, layer, step.stream);
+    const at::Tensor attention = branch(block.attentionRuns, Site::AttnOut, weights.attnPostNorm, block.attnOutEdits,
+                                        [&] { return attentionBranch(plan, weights, step, layer, angles, cache); });
+    if (!config.parallelResidual) {
+        add(attention);
+        applyEdits(block.residMidEdits, step.stream, step);
+        step.tap(Site::ResidMid, layer, step.stream);
+    }
+    const at::Tensor mlp = branch(block.mlpRuns, Site::MlpOut, weights.mlpPostNorm, block.mlpOutEdits,
+                                  [&] { return mlpBranch(config, weights, step, layer); });
+    if (config.parallelResidual) // both branches have read the same stream
+        add(attention);
+    add(mlp);
+    applyEdits(block.residPostEdits, step.stream, step);
+    step.tap(Site::ResidPost, layer, step.stream);
+}
+
+} // namespace ls

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "engine/forward/forward.h"
+
+#include <ATen/core/Tensor.h>
+
+namespace ls {
+
+/// One chunk of positions on its way through the blocks.
+struct Step {
+    at::Tensor stream; ///< [n, d] float32
+    int first = 0;     ///< position of the first row
+    int n = 0;
+    int promptLength = 0;
+    TapSink* taps = nullptr;
+
+    bool wants(Site site, int layer) const { return taps && taps->wants({site, layer}); }
+    void tap(Site site, int layer, const at::Tensor& value) const
+    {
+        if (wants(site, layer))
+            taps->onTap({site, layer}, value, first);
+    }
+};
+
+/// A method's changes to the rows of a site. The result has storage of its own where anything changed.
+void applyEdits(const std::vector<SiteEdit>& edits, at::Tensor& value, const Step& step);
+
+} // namespace ls
