@@ -4,6 +4,7 @@
 #include "core/report/metrics.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ls::cli {
 
@@ -29,7 +30,20 @@ std::vector<std::string> environmentDifferences(const json& before, const json& 
     return out;
 }
 
-void print(const std::vector<Comparison>& all, const std::vector<std::string>& reasons, bool asJson)
+/// Why a run of the session is not run again; empty if it is.
+std::string unfinished(const RunData& run)
+{
+    if (run.failure)
+        return fmt::format("run {} failed: {}", run.id, run.failure->message);
+    for (const LaneData& lane : run.lanes)
+        if (lane.reason != "eos" && lane.reason != "length" && lane.reason != "context")
+            return fmt::format("run {} was not finished (lane {}: {})", run.id, lane.name,
+                               lane.reason.empty() ? "still running" : lane.reason);
+    return run.lanes.empty() ? fmt::format("run {} has no lanes", run.id) : std::string();
+}
+
+void print(const std::vector<Comparison>& all, const std::vector<std::string>& skipped,
+           const std::vector<std::string>& reasons, bool asJson)
 {
     json lines = json::array();
     for (const Comparison& each : all) {
@@ -39,7 +53,9 @@ void print(const std::vector<Comparison>& all, const std::vector<std::string>& r
                        each.detail.empty() ? "" : "  (" + each.detail + ")");
     }
     if (asJson)
-        return fmt::print("{}\n", jsonLine({{"comparisons", lines}, {"environment", reasons}}));
+        return fmt::print("{}\n", jsonLine({{"comparisons", lines}, {"skipped", skipped}, {"environment", reasons}}));
+    for (const std::string& run : skipped)
+        fmt::print("not compared   {}\n", run);
     for (const std::string& reason : reasons)
         fmt::print("environment    {}\n", reason);
 }
@@ -56,19 +72,27 @@ Result<int> run(const Options& options)
     if (models.empty())
         return Error{
             Errc::SessionDamaged, fmt::format("{} names no model.", options.file), "Choose another session.", {}};
-    const ModelInfo& old = models.back();
-    EngineFlags flags;
-    flags.device = old.device;
-    flags.dtype = old.dtype;
-    flags.contextLength = old.contextLength;
-    flags.threads = options.threads;
-    LS_TRY(OpenEngine open, openModel(options.model.empty() ? old.path : options.model, flags));
+    std::vector<std::string> skipped;
+    // Each run as it was run; experiments, which do not name their model, as the newest.
+    ModelInfo old = models.back();
+    const auto reopen = [&] {
+        EngineFlags flags;
+        flags.device = old.device;
+        flags.dtype = old.dtype;
+        flags.contextLength = old.contextLength;
+        flags.threads = options.threads;
+        return openModel(options.model.empty() ? old.path : options.model, flags);
+    };
+    LS_TRY(OpenEngine open, reopen());
     LS_TRY(const SessionPtr after, Session::create(options.out));
     const json environment = environmentOf(*open.process, open.model);
     after->setProperty("environment", environment);
     ProgressLine progress;
-    Recorder recorder(
-        *open.process, *after, open.model, [&](const EngineMessage& message) { progress.show(message); }, &interrupted);
+    const auto recorder = [&] {
+        return Recorder(
+            *open.process, *after, open.model, [&](const EngineMessage& message) { progress.show(message); },
+            &interrupted);
+    };
     std::vector<Comparison> all;
     const auto add = [&](std::vector<Comparison> more) { all.insert(all.end(), more.begin(), more.end()); };
     // Experiments first: calibrations among them are what the live probes of the runs need.
@@ -76,18 +100,35 @@ Result<int> run(const Options& options)
         if (past->state != "done")
             continue;
         progress.show("experiment " + past->kind);
-        LS_TRY(const ExperimentData* now, recorder.experiment(past->kind, past->params));
+        LS_TRY(const ExperimentData* now, recorder().experiment(past->kind, past->params));
         add(compareMetrics(experimentMetrics(*past), experimentMetrics(*now)));
     }
     for (const RunData* past : before->runs()) {
+        if (std::string why = unfinished(*past); !why.empty()) {
+            skipped.push_back(std::move(why));
+            continue;
+        }
+        const ModelInfo& its = past->model;
+        if (its.path != old.path || its.device != old.device || its.dtype != old.dtype ||
+            its.contextLength != old.contextLength) {
+            old = its;
+            LS_TRY(open, reopen());
+        }
         progress.show(fmt::format("run {}", past->id));
-        LS_TRY(const RunData* now, recorder.generate(past->spec));
+        LS_TRY(const RunData* now, recorder().generate(past->spec));
         add(compareRuns(*past, *now));
         add(compareMetrics(runMetrics(*past), runMetrics(*now)));
     }
     progress.clear();
     LS_CHECK(after->flush());
-    print(all, environmentDifferences(before->property("environment"), environment), options.asJson);
+    if (all.empty())
+        return Error{
+            Errc::DataTooFew,
+            fmt::format("Nothing in {} can be compared: {}.", options.file,
+                        skipped.empty() ? "no experiment was finished" : fmt::format("{}", fmt::join(skipped, "; "))),
+            "Generate again, then rerun.",
+            {}};
+    print(all, skipped, environmentDifferences(before->property("environment"), environment), options.asJson);
     for (const Comparison& each : all)
         if (each.verdict == Verdict::Different)
             return 1;

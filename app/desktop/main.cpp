@@ -51,9 +51,9 @@ int main(int argc, char** argv)
     // (its default) slows a busy machine down many times.
     if (!std::getenv("OMP_WAIT_POLICY"))
         setenv("GOMP_SPINCOUNT", "10000", 0);
-    for (int i = 1; i < argc; ++i) // pictures need no display
-        if (QByteArray(argv[i]).startsWith("--render") || QByteArray(argv[i]).startsWith("--screenshot"))
-            if (!qEnvironmentVariableIsSet("QT_QPA_PLATFORM"))
+    for (int i = 1; i < argc; ++i) // pictures and help need no display
+        for (const char* option : {"--render", "--screenshot", "--help", "--version", "-h", "-v"})
+            if (QByteArray(argv[i]).startsWith(option) && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM"))
                 qputenv("QT_QPA_PLATFORM", "offscreen");
     QApplication application(argc, argv);
     QApplication::setApplicationName(QStringLiteral("layerscope"));

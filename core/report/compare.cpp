@@ -63,6 +63,8 @@ void compareLane(const LaneData& a, const LaneData& b, std::size_t limit, double
                  std::vector<Comparison>& out)
 {
     const std::size_t n = compareTokens(a, b, limit, name, out);
+    if (n == 0) // nothing in common: no number below would say anything
+        return;
     double worst = 0;
     for (std::size_t i = 0; i < n; ++i) // absolute: a log-probability near 0 has no scale of its own
         worst = std::max(worst, std::abs(double(a.tokens[i].logprob) - b.tokens[i].logprob));
@@ -101,10 +103,10 @@ Comparison compareMetric(const Metric& a, const Metric& b)
         return {what, Verdict::Equal, {}};
     const double scale = std::max(std::abs(a.value), std::abs(b.value));
     bool near = std::abs(a.value - b.value) <= 1e-4 * scale;
-    if (isTiming(a)) {
-        const bool intervals = a.low && a.high && b.low && b.high;
-        near = near || (intervals ? *a.low <= *b.high && *b.low <= *a.high
-                                  : scale <= 1.5 * std::min(std::abs(a.value), std::abs(b.value)));
+    if (isTiming(a) && !near) {
+        if (!(a.low && a.high && b.low && b.high))
+            return {what, Verdict::NotCompared, detail + "; single measurements, no interval"};
+        near = *a.low <= *b.high && *b.low <= *a.high;
     }
     return {what, near ? Verdict::WithinNoise : Verdict::Different, detail};
 }
@@ -118,6 +120,8 @@ std::string_view verdictName(Verdict verdict)
         return "equal";
     case Verdict::WithinNoise:
         return "within noise";
+    case Verdict::NotCompared:
+        return "not compared";
     case Verdict::Different:
         break;
     }
@@ -138,7 +142,7 @@ std::vector<Comparison> compareRuns(const RunData& before, const RunData& after)
         else if (limit == SIZE_MAX)
             out.push_back({name, Verdict::Different, "the lane is missing now"});
         if (limit != SIZE_MAX)
-            out.push_back({fmt::format("{}: from token {} on not compared", name, limit), Verdict::WithinNoise,
+            out.push_back({fmt::format("{}: from token {} on not compared", name, limit), Verdict::NotCompared,
                            "methods were switched by hand there"});
     }
     return out;

@@ -5,8 +5,8 @@
 /// What a second run of the same spec gave, number by number.
 namespace ls {
 
-enum class Verdict { Equal, WithinNoise, Different };
-std::string_view verdictName(Verdict verdict); ///< "equal", "within noise", "different"
+enum class Verdict { Equal, WithinNoise, NotCompared, Different };
+std::string_view verdictName(Verdict verdict); ///< "equal", "within noise", "not compared", "different"
 
 struct Comparison {
     std::string what; ///< "run 1 lane B: tokens"
@@ -19,7 +19,7 @@ struct Comparison {
 /// hand is not part of the spec.
 std::vector<Comparison> compareRuns(const RunData& before, const RunData& after);
 /// By (name, lane, specHash). Within noise: 1e-4 relative. Times, rates and memory vary by nature: within noise where
-/// the intervals overlap, or up to a factor of 1.5 without intervals. A metric that is missing in `after` is different.
+/// the intervals overlap, and not compared without intervals. A metric that is missing in `after` is different.
 std::vector<Comparison> compareMetrics(const std::vector<Metric>& before, const std::vector<Metric>& after);
 
 } // namespace ls

@@ -85,15 +85,16 @@ Result<VectorFile> fromSafetensors(const std::string& path)
     return out;
 }
 
-/// Control-vector files: direction.l is added to the stream that leaves block l, counted from 0; writers start at 1.
-/// Their metadata (model hint, layer count as int32 or uint32) is not needed: the tensors say it all.
+/// Control-vector files, or one tensor `vector` for every listed layer: direction.l is added to the stream that leaves
+/// block l, counted from 0; writers start at 1. Their metadata (model hint, layer count as int32 or uint32) is not
+/// needed: the tensors say it all.
 Result<VectorFile> fromGguf(const std::string& path)
 {
     LS_TRY(const auto file, GgufFile::open(path));
     VectorFile out;
     for (const GgufTensor& tensor : file->tensors()) {
         const int layer = layerOf(tensor.name);
-        if (layer < 0)
+        if (layer < 0 && tensor.name != "vector")
             continue;
         if (!isRow(tensor.shape, tensor.count()))
             return unusable(path, fmt::format("{} is not one row of numbers", tensor.name));
@@ -101,7 +102,7 @@ Result<VectorFile> fromGguf(const std::string& path)
             return unusable(path, fmt::format("{} has the type {}", tensor.name, tensor.type));
         std::vector<float> values(std::size_t(tensor.count()));
         LS_CHECK(dequantise(tensor.type, tensor.bytes, values));
-        out.byLayer[layer] = std::move(values);
+        (layer < 0 ? out.shared : out.byLayer[layer]) = std::move(values);
     }
     return out;
 }

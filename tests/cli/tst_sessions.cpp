@@ -1,3 +1,4 @@
+#include "core/session/session.h"
 #include "tests/support/cli_program.h"
 
 using namespace ls::test;
@@ -42,9 +43,20 @@ void TestSessions::run_keepsWhatADyingEngineSaid()
         runCli({{"run", m_model, "--prompt", "The", "-n", "20", "--session", session}, {}, "--kill-at 10"});
     QCOMPARE(result.code, 1);
     QVERIFY(result.err.contains("memory ran out"));
+    const auto kept = ls::Session::open(session.toStdString(), true);
+    QVERIFY(kept.ok());
+    QCOMPARE(kept.value()->runs().size(), std::size_t(1));
+    QVERIFY(kept.value()->runs()[0]->failure.has_value());
+    QCOMPARE(kept.value()->runs()[0]->lanes[0].text().empty(), false);
     const CliResult again = runCli({{"rerun", session, "--json"}});
-    QVERIFY(again.json()["comparisons"].toArray().size() > 0); // nine tokens against twenty
-    QCOMPARE(again.code, 1);
+    QCOMPARE(again.code, 1); // nothing of it was finished
+    QVERIFY2((again.err + again.out).contains("run 1 failed"), (again.err + again.out).constData());
+    // A run that failed does not keep the others from being compared.
+    QCOMPARE(runCli({{"run", m_model, "--prompt", "The", "-n", "20", "--session", session}}).code, 0);
+    const CliResult both = runCli({{"rerun", session, "--json"}});
+    QVERIFY2(both.code == 0, (both.err + both.out).constData());
+    QCOMPARE(both.json()["skipped"].toArray().size(), 1);
+    QVERIFY(both.json()["comparisons"].toArray().size() > 0);
 }
 
 void TestSessions::eval_comparesAandB()

@@ -1,6 +1,8 @@
+#include "core/data/vector_header.h"
 #include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
 #include "tests/support/bad_file.h"
+#include "tests/support/gguf_draft.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -19,6 +21,7 @@ private Q_SLOTS:
     void badFile_isRefused();
     void everyTruncation_isRefused();
     void vectorFile_isRead();
+    void vectorInGguf_servesEveryLayer();
     void controlVector_isRead_data();
     void controlVector_isRead();
     void badVector_isRefused_data();
@@ -126,6 +129,21 @@ void TestSafetensors::vectorFile_isRead()
     const auto many = readVectorFile(path());
     QVERIFY(many.ok());
     QCOMPARE(many.value().byLayer, (std::map<int, std::vector<float>>{{3, {1, 2}}, {12, {3, 4}}}));
+}
+
+/// A GGUF with one tensor `vector`, which each listed layer gets.
+void TestSafetensors::vectorInGguf_servesEveryLayer()
+{
+    const std::vector<float> values{1, 2, 3, 4};
+    test::GgufDraft draft;
+    draft.tensors.push_back({"vector", {4}, 0, std::string(reinterpret_cast<const char*>(values.data()), 16)});
+    test::writeFile(path(), draft.bytes());
+    const auto one = readVectorFile(path());
+    QVERIFY2(one.ok(), one.ok() ? "" : one.error().message.c_str());
+    QCOMPARE(one.value().shared, values);
+    const auto header = readVectorHeader(path()); // what the desk shows before it is used
+    QVERIFY2(header.ok(), header.ok() ? "" : header.error().message.c_str());
+    QCOMPARE(header.value().shared, 4);
 }
 
 void TestSafetensors::controlVector_isRead_data()

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <numeric>
 
@@ -141,11 +142,15 @@ Cost liveKl(const LaneData& lane, int since)
             if (position >= since)
                 for (const float value : tap.value.floats())
                     values.push_back(double(value));
-    if (values.empty())
-        return {};
+    if (int(values.size()) < kLiveTokens) {
+        Cost waiting;
+        waiting.note = tr("Needs %1 tokens since the last change and before the divergence; %2 so far. "
+                          "Measure the card for its KL on a fixed text.")
+                           .arg(kLiveTokens)
+                           .arg(values.size());
+        return waiting;
+    }
     Cost kl = cost(bootstrapMean(values), 1, QStringLiteral("live"));
-    if (kl.origin.isEmpty())
-        kl = {values[0], {}, {}, 1, QStringLiteral("live"), {}};
     kl.note = tr("Mean KL(A‖B) of the next-token distribution in nats, up to the first divergence.");
     return kl;
 }
@@ -272,7 +277,12 @@ Costs wholeStack(const Workbench& workbench)
             since = toggle.position;
     costs.tokps = liveRate(*a, *b, since);
     costs.kl = liveKl(*b, since);
-    if (run->memory) {
+    const auto lengthA = std::int64_t(a->tokens.size()), lengthB = std::int64_t(b->tokens.size());
+    if (run->memory && std::abs(lengthA - lengthB) > 1) {
+        costs.memory.note = tr("The lanes have %1 and %2 tokens: their KV caches cannot be compared. Measure the card.")
+                                .arg(lengthA)
+                                .arg(lengthB);
+    } else if (run->memory) {
         const Memory& memory = *run->memory;
         double of[2] = {0, 0};
         for (std::size_t i = 0; i < memory.lanes.size(); ++i)
@@ -286,8 +296,8 @@ Costs wholeStack(const Workbench& workbench)
                         1,
                         QStringLiteral("live"),
                         tr("KV cache in use and own weight copies of B minus those of A, at %1 and %2 tokens.")
-                            .arg(a->tokens.size())
-                            .arg(b->tokens.size())};
+                            .arg(lengthA)
+                            .arg(lengthB)};
     }
     return costs;
 }

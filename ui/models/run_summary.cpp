@@ -130,9 +130,12 @@ std::vector<SummaryLine> verdicts(Session& session, const RunData& run)
         out.push_back({tr("accuracy"), tr("not measured with these methods"), Tone::Quiet});
     if (perplexity)
         if (const Metric* nll = findMetric(MetricCache::instance().of(*perplexity), "nll", "B-A")) {
-            const bool claimed = claims(*nll, 0);
+            constexpr int kFewestWindows = 5; // an interval over fewer is too narrow to claim anything
+            const bool enough = nll->n >= kFewestWindows;
+            const bool claimed = enough && claims(*nll, 0);
             out.push_back({tr("perplexity"),
-                           !claimed         ? tr("n.s.")
+                           !enough          ? tr("too few windows (%1)").arg(nll->n)
+                           : !claimed       ? tr("n.s.")
                            : nll->value > 0 ? tr("B worse, %1 nats").arg(text::signedNumber(nll->value, 3))
                                             : tr("B better, %1 nats").arg(text::signedNumber(nll->value, 3)),
                            !claimed         ? Tone::Quiet

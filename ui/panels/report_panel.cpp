@@ -77,6 +77,11 @@ ReportPanel::ReportPanel(Workbench* workbench, QWidget* parent)
     m_thread.start(QThread::LowPriority);
 
     connect(this, &Panel::actionRequested, this, &ReportPanel::rebuild);
+    connect(this, &Panel::themeChanged, this, [this] {
+        for (int i = 0; i < m_sections->count(); ++i)
+            if (QListWidgetItem* item = m_sections->item(i); item->flags() == Qt::NoItemFlags)
+                item->setForeground(theme::color(theme::Role::TextThird));
+    });
     const auto later = [this] { RepaintClock::instance().markDirty(this, [this] { refresh(); }); };
     connect(workbench, &Workbench::experimentChanged, this, [later](ExperimentData* experiment) {
         if (experiment->state != "running")
@@ -342,6 +347,8 @@ void ReportPanel::show(const ReportOutline& outline)
         item->setData(kIdRole, entry.id);
         item->setToolTip(entry.detail);
         item->setData(Qt::AccessibleTextRole, entry.title + QStringLiteral(", ") + entry.detail);
+        if (!entry.available)
+            item->setForeground(theme::color(theme::Role::TextThird));
         item->setFlags(entry.available ? Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsUserCheckable
                                        : Qt::NoItemFlags);
         item->setCheckState(entry.available && !isLeft(entry.id) ? Qt::Checked : Qt::Unchecked);

@@ -431,8 +431,9 @@ void MainWindow::openPath(const QString& path)
     chooseModel(path);
 }
 
-void MainWindow::remember(const QString& path)
+void MainWindow::remember(const QString& given)
 {
+    const QString path = QFileInfo(given).absoluteFilePath(); // the next start may be in another folder
     QSettings settings;
     QStringList recent = settings.value(QStringLiteral("recent")).toStringList();
     recent.removeAll(path);
