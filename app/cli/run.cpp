@@ -66,10 +66,15 @@ Result<int> run(const Options& options)
         &interrupted);
     const auto done = recorder.generate(spec);
     progress.clear();
-    LS_CHECK(session->flush()); // what had arrived is kept, whatever happened
+    Status saved = session->flush(); // what had arrived is kept, whatever happened
+    // Also of a run that ended early: nothing else shows what a full disk did not take.
+    if (const auto runs = session->runs(); !runs.empty() && !runs.back()->lanes.empty())
+        print(*runs.back(), options);
     if (!done)
         return done.error();
-    print(*done.value(), options);
+    if (!saved)
+        return Error{saved.error().code, saved.error().message,
+                     "What was generated stands above. Make room, then run it again.", saved.error().detail};
     return 0;
 }
 

@@ -82,6 +82,8 @@ RunHead headOf(const RunData& run, std::int64_t modelId)
     for (const LaneData& lane : run.lanes)
         if (lane.reason == "interrupted")
             state = "interrupted";
+        else if (lane.reason == "stopped" && !run.running && !run.failure)
+            state = "stopped"; // by the user
     return {
         run.id,     modelId,    fields::toJson(run.spec), run.startedAt, state, run.renderedPrompt, run.templateTokens,
         run.memory, run.failure};

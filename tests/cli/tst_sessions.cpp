@@ -43,6 +43,7 @@ void TestSessions::run_keepsWhatADyingEngineSaid()
         runCli({{"run", m_model, "--prompt", "The", "-n", "20", "--session", session}, {}, "--kill-at 10"});
     QCOMPARE(result.code, 1);
     QVERIFY(result.err.contains("memory ran out"));
+    QVERIFY(result.out.startsWith("A: ") && result.out.size() > 20); // what had arrived is printed, too
     const auto kept = ls::Session::open(session.toStdString(), true);
     QVERIFY(kept.ok());
     QCOMPARE(kept.value()->runs().size(), std::size_t(1));

@@ -103,7 +103,11 @@ void DashboardPanel::refresh()
     QStringList lanes, latencies;
     double usual =
         0; // ms: steps up to here fill the latency plot; one that recomputed a prefix may take a hundred times longer
-    const auto digits = [](double ms) { return text::number(ms, ms < 10 ? 1 : 0); };
+    struct Latency {
+        QString tinted, name;
+        double median = 0, p99 = 0; // ms
+    };
+    std::vector<Latency> quantiles;
     for (const LaneData& lane : run->lanes) {
         const QString name = text::of(lane.name);
         const QString tinted = QStringLiteral("<span style=\"color:%1\">%2</span>").arg(theme::laneColor(name).name());
@@ -124,8 +128,7 @@ void DashboardPanel::refresh()
         std::sort(steps.begin(), steps.end());
         if (!steps.isEmpty()) {
             const std::vector<double> sorted(steps.begin(), steps.end());
-            latencies << tinted.arg(
-                QStringLiteral("%1 %2 / %3").arg(name, digits(quantile(sorted, 0.5)), digits(quantile(sorted, 0.99))));
+            quantiles.push_back({tinted, name, quantile(sorted, 0.5), quantile(sorted, 0.99)});
             usual = std::max(usual, 1.5 * quantile(sorted, 0.95));
         }
         QVector<double> shares;
@@ -148,8 +151,15 @@ void DashboardPanel::refresh()
         plots::mark(m_rate, QStringLiteral("toggle%1").arg(toggle.position), true, toggle.position,
                     theme::laneColor(text::of(toggle.lane)));
     m_rateSide->setText(lanes.join(QStringLiteral("&nbsp; ")));
-    m_latencySide->setText(latencies.join(QStringLiteral("&nbsp; ")));
-    m_latencySide->setToolTip(tr("Median and 99th percentile, ms"));
+    const bool slow = std::any_of(quantiles.begin(), quantiles.end(), [](const Latency& l) { return l.p99 >= 1000; });
+    const auto digits = [slow](double ms) { // one unit for all, few digits: the head is narrow
+        return slow ? text::number(ms / 1000, 1) : text::number(ms, ms < 10 ? 1 : 0);
+    };
+    for (const Latency& each : quantiles)
+        latencies << each.tinted.arg(QStringLiteral("%1 %2/%3").arg(each.name, digits(each.median), digits(each.p99)));
+    if (!latencies.isEmpty())
+        m_latencySide->setText(latencies.join(QStringLiteral("&nbsp; ")) + (slow ? tr(" s") : tr(" ms")));
+    m_latencySide->setToolTip(tr("Median and 99th percentile"));
     showMemory(*run);
     const auto kl = runMetrics(*run);
     const Metric* meanKl = findMetric(kl, "kl_live", "B-A");

@@ -200,6 +200,8 @@ QTreeView, QTableView, QListView, QTextBrowser, QPlainTextEdit, QTextEdit {
 QTableView { gridline-color: @grid; }
 QHeaderView { background: @panel; border: none; }
 QTreeView::item { min-height: 19px; }
+QCheckBox::indicator:unchecked, QListView::indicator:unchecked {
+    width: 11px; height: 11px; border: 1px solid @strong; border-radius: 2px; background: @panel; }
 QHeaderView::section { background: @panel; color: @second; border: none; border-bottom: 1px solid @border; padding: 3px 6px; }
 QScrollArea { background: transparent; border: none; }
 QMenuBar { background: @panel; color: @text; border-bottom: 1px solid @border; }
