@@ -307,6 +307,8 @@ void TestWindow::nothingIsCutOff()
                             .arg(size.width()))
                 .ok());
     QCOMPARE(desktop.window.size(), size);
+    if (const auto* cards = desktop.find<QWidget>("desk.list"); cards->isVisible()) // whole, beside the scroll bar
+        QVERIFY2(cards->width() <= cards->parentWidget()->width(), qPrintable(QString::number(cards->width())));
     std::vector<QDockWidget*> docks;
     for (QDockWidget* dock : desktop.window.findChildren<QDockWidget*>())
         if (!dock->visibleRegion().isEmpty())

@@ -15,6 +15,7 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -60,7 +61,7 @@ DeskPanel::DeskPanel(Workbench* workbench, QWidget* parent)
     top->addWidget(m_summary, 1);
     top->addWidget(add);
     column->addLayout(top);
-    auto* scroll = new QScrollArea;
+    auto* scroll = m_scroll = new QScrollArea;
     scroll->setWidgetResizable(true);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->setFrameShape(QFrame::NoFrame);
@@ -127,6 +128,10 @@ void DeskPanel::refresh()
         m_cards[i]->setCard(desk[i], int(i));
         on += desk[i].enabled;
     }
+    // Cards are never cut off at their right edge, also with the scroll bar that a second one brings.
+    m_list->activate();
+    m_scroll->setMinimumWidth(m_list->parentWidget()->minimumSizeHint().width() +
+                              m_scroll->verticalScrollBar()->sizeHint().width());
     m_summary->setText(desk.empty() ? tr("Lane B runs like A. Add a method.")
                                     : tr("%1 of %2 on").arg(on).arg(desk.size()));
     refreshValues();

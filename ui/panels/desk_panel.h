@@ -4,6 +4,7 @@
 #include "ui/shell/workbench.h"
 
 class QLabel;
+class QScrollArea;
 class QVBoxLayout;
 
 namespace ls {
@@ -33,6 +34,7 @@ private:
     void measure(int card);
     int indexOf(const MethodCard* card) const;
 
+    QScrollArea* m_scroll = nullptr;
     QVBoxLayout* m_list;
     QLabel* m_summary;
     CostLine* m_stack;
