@@ -215,7 +215,7 @@ void SpeedPanel::showPlot()
     m_plot->yAxis->setRange(count - 0.5 - std::max(lines, double(count)), count - 0.5);
     plots::mark(m_plot, QStringLiteral("equal"), true, 1, theme::color(theme::Role::TextThird));
     m_plot->setAccessibleDescription(spoken.join(QStringLiteral("; ")));
-    m_plot->setVisible(!spoken.isEmpty() && width() > 620); // the table needs the room first
+    m_plot->setVisible(!spoken.isEmpty() && width() > 700); // the table needs the room first: it says the same
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
