@@ -84,23 +84,30 @@ Result<std::vector<double>> choiceScores(const PlanPtr& plan, const std::vector<
     Forward forward(plan);
     KvCache cache = emptyCache(plan->model());
     const int length = int(prompt.size());
-    const auto run = [&](std::span<const std::int32_t> ids) -> Result<at::Tensor> {
-        ForwardInput input{ids, length};
-        input.interrupted = interrupted;
-        LS_TRY(const at::Tensor logits, forward.run(input, cache));
-        return logProbabilities(logits);
-    };
-    LS_TRY(const at::Tensor first, run(prompt));
+    ForwardInput whole{prompt, length};
+    whole.interrupted = interrupted;
+    LS_TRY(const at::Tensor last, forward.run(whole, cache));
+    const at::Tensor first = logProbabilities(last);
+
+    // the choices as one batch, each after its own copy of the prompt's cache
+    std::vector<KvCache> caches;
+    std::vector<KvCache*> pointers;
+    std::vector<ForwardInput> inputs;
+    caches.reserve(choices.size());
+    for (const auto& choice : choices)
+        if (choice.size() > 1) {
+            pointers.push_back(&caches.emplace_back(cache.clone()));
+            inputs.push_back({std::span(choice).first(choice.size() - 1), length, true, nullptr, interrupted});
+        }
+    LS_TRY(const std::vector<at::Tensor> rest, forward.runBatch(inputs, pointers));
     std::vector<double> scores;
+    auto next = rest.begin();
     for (const auto& choice : choices) {
-        cache.truncate(length);
-        at::Tensor logprobs = first;
-        double score = 0;
-        for (std::size_t i = 0; i < choice.size(); ++i) {
-            score += double(floatsOf(logprobs)[std::size_t(choice[i])]);
-            if (i + 1 == choice.size())
-                break;
-            LS_TRY(logprobs, run({&choice[i], 1}));
+        double score = choice.empty() ? 0 : double(floatsOf(first)[std::size_t(choice[0])]);
+        if (choice.size() > 1) {
+            const at::Tensor logprobs = logProbabilities(*next++);
+            for (std::size_t i = 1; i < choice.size(); ++i)
+                score += double(floatsOf(logprobs.select(0, std::int64_t(i) - 1))[std::size_t(choice[i])]);
         }
         scores.push_back(score);
     }

@@ -37,7 +37,7 @@ private:
     std::function<bool()> m_interrupted;
 };
 
-/// log p of each choice (a list of ids) after the prompt; the prompt runs once.
+/// log p of each choice (a list of ids) after the prompt; the prompt runs once, then all choices as one batch.
 Result<std::vector<double>> choiceScores(const PlanPtr& plan, const std::vector<std::int32_t>& prompt,
                                          const std::vector<std::vector<std::int32_t>>& choices,
                                          const std::function<bool()>& interrupted);

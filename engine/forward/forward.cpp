@@ -6,7 +6,6 @@
 #include "engine/forward/vocabulary.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
 
 #include <fmt/format.h>
 
@@ -51,49 +50,95 @@ Forward::Forward(PlanPtr plan, ForwardPath path)
 {
 }
 
-void Forward::runBlock(Step& step, int layer, KvCache& cache)
+/// Rows on their way through all blocks: a chunk of one sequence, or of several behind each other.
+struct Forward::Pass {
+    std::span<const ForwardInput> inputs;
+    std::vector<std::size_t> which; // [step] index into inputs
+    std::vector<Step> steps;
+    std::vector<std::int32_t> ids, positions;     // [row]
+    at::Tensor stream;                            // [row, d]
+    std::vector<std::vector<at::Tensor>>& logits; // [input], of its chunks
+
+    void add(std::size_t input, std::span<const std::int32_t> chunk, KvCache& cache)
+    {
+        const ForwardInput& from = inputs[input];
+        which.push_back(input);
+        steps.push_back({int(ids.size()), cache.length(), int(chunk.size()), from.promptLength, from.taps, &cache});
+        for (const std::int32_t id : chunk) {
+            positions.push_back(cache.length() + std::int32_t(ids.size()) - steps.back().row);
+            ids.push_back(id);
+        }
+    }
+    bool interrupted() const
+    {
+        return ids.size() > steps.size() && // a step of decoding is too short to ask
+               std::any_of(which.begin(), which.end(),
+                           [&](std::size_t i) { return inputs[i].interrupted && inputs[i].interrupted(); });
+    }
+    bool allLogits(std::size_t step) const
+    {
+        return inputs[which[step]].allLogits || steps[step].wants(Site::Logits, -1) ||
+               steps[step].wants(Site::FinalNorm, -1);
+    }
+};
+
+void Forward::runBlock(Pass& pass, int layer)
 {
-    if (m_path == ForwardPath::Plain)
-        runPlainBlock(*m_plan, step, layer, m_angles, cache);
-    else
-        m_fused.run(step, layer, m_angles, cache);
+    if (m_path == ForwardPath::Fused)
+        return m_fused.run(pass.steps, pass.stream, layer, m_angles);
+    std::vector<at::Tensor> parts;
+    for (const Step& step : pass.steps) {
+        parts.push_back(pass.stream.narrow(0, step.row, step.n));
+        runPlainBlock(*m_plan, step, parts.back(), layer, m_angles);
+    }
+    pass.stream = parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-Status Forward::runChunk(const ForwardInput& input, std::span<const std::int32_t> ids, KvCache& cache, bool checkBlocks,
-                         std::vector<at::Tensor>& logits)
+Status Forward::runPass(Pass& pass, bool checkBlocks)
 {
     const Model& model = m_plan->model();
-    Step step{{}, cache.length(), int(ids.size()), input.promptLength, input.taps};
-    m_angles.grow(step.first + step.n);
-    const at::Tensor index = at::from_blob(const_cast<std::int32_t*>(ids.data()), {step.n}, at::kInt);
-    step.stream = embed(model, index, step.first);
-    step.tap(Site::Embed, -1, step.stream);
+    for (const Step& step : pass.steps)
+        m_angles.grow(step.first + step.n);
+    pass.stream = embed(model, pass.ids, pass.positions);
+    const auto tap = [&](Site site, std::size_t i, const at::Tensor& value) { pass.steps[i].tap(site, -1, value); };
+    for (std::size_t i = 0; i < pass.steps.size(); ++i)
+        tap(Site::Embed, i, pass.stream.narrow(0, pass.steps[i].row, pass.steps[i].n));
     for (int layer = 0; layer < int(m_plan->blocks().size()); ++layer) {
-        if (input.interrupted && step.n > 1 && input.interrupted())
+        if (pass.interrupted())
             return Error{Errc::Cancelled, "Stopped.", {}, {}};
-        runBlock(step, layer, cache);
-        if (checkBlocks && !finite(step.stream))
-            return Error{Errc::NanStream, fmt::format("Block {} produced values that are not finite.", layer),
-                         "Undo the last change, or halve the strength.",
-                         fmt::format("positions {} to {}", step.first, step.first + step.n - 1)};
+        runBlock(pass, layer);
+        if (checkBlocks && !finite(pass.stream))
+            return Error{
+                Errc::NanStream, fmt::format("Block {} produced values that are not finite.", layer),
+                "Undo the last change, or halve the strength.",
+                fmt::format("positions {} to {}", pass.steps[0].first, pass.steps[0].first + pass.steps[0].n - 1)};
     }
-    const bool all = input.allLogits || step.wants(Site::Logits, -1) || step.wants(Site::FinalNorm, -1);
-    const at::Tensor last = all ? step.stream : step.stream.narrow(0, step.n - 1, 1);
-    if (!finite(step.stream))
+    if (!finite(pass.stream))
         return Error{Errc::NanStream, {}, {}, {}};
-    const at::Tensor normed = normalise(last.contiguous(), model.weights().finalNorm, model.config());
-    step.tap(Site::FinalNorm, -1, normed);
-    const at::Tensor chunkLogits = logitsOf(model, normed, m_path);
-    step.tap(Site::Logits, -1, chunkLogits);
-    logits.push_back(input.allLogits ? chunkLogits : chunkLogits.narrow(0, chunkLogits.size(0) - 1, 1));
-    cache.advance(step.n);
+    std::vector<at::Tensor> read; // rows whose logits somebody reads
+    for (std::size_t i = 0; i < pass.steps.size(); ++i) {
+        const Step& step = pass.steps[i];
+        const int rows = pass.allLogits(i) ? step.n : 1;
+        read.push_back(pass.stream.narrow(0, step.row + step.n - rows, rows));
+    }
+    const at::Tensor last = read.size() == 1 ? read[0].contiguous() : at::cat(read);
+    const at::Tensor normed = normalise(last, model.weights().finalNorm, model.config());
+    const at::Tensor logits = logitsOf(model, normed, m_path);
+    std::int64_t row = 0;
+    for (std::size_t i = 0; i < pass.steps.size(); ++i) {
+        const std::int64_t rows = read[i].size(0);
+        const at::Tensor own = logits.narrow(0, row, rows);
+        tap(Site::FinalNorm, i, normed.narrow(0, row, rows));
+        tap(Site::Logits, i, own);
+        pass.logits[pass.which[i]].push_back(pass.inputs[pass.which[i]].allLogits ? own : own.narrow(0, rows - 1, 1));
+        pass.steps[i].cache->advance(pass.steps[i].n);
+        row += rows;
+    }
     return success();
 }
 
-Result<at::Tensor> Forward::run(const ForwardInput& input, KvCache& cache)
+Status Forward::check(const ForwardInput& input, const KvCache& cache) const
 {
-    const int before = cache.length();
-    const int limit = m_plan->model().info().contextLength;
     if (input.ids.empty())
         return Error{Errc::PromptEmpty, "There is nothing to run.", "Write a prompt.", {}};
     // a tokenizer may know more tokens than the model (Gemma 3's image token)
@@ -105,39 +150,91 @@ Result<at::Tensor> Forward::run(const ForwardInput& input, KvCache& cache)
                      fmt::format("The token id {} does not exist.", *unknown),
                      fmt::format("Ids of this model go from 0 to {}.", vocab - 1),
                      {}};
-    if (before + std::int64_t(input.ids.size()) > limit)
+    if (cache.length() + std::int64_t(input.ids.size()) > m_plan->model().info().contextLength)
         return Error{Errc::ContextTooLarge,
-                     fmt::format("{} tokens do not fit into the context of {}.", before + input.ids.size(), limit),
+                     fmt::format("{} tokens do not fit into the context of {}.", cache.length() + input.ids.size(),
+                                 m_plan->model().info().contextLength),
                      "Shorten the prompt, or open the model with a larger context.",
                      {}};
-    const bool whole =
-        input.taps && std::any_of(m_plan->blocks().begin(), m_plan->blocks().end(), [&](const BlockPlan& b) {
-            const int layer = int(&b - m_plan->blocks().data());
-            return input.taps->wants({Site::AttnPattern, layer}) || input.taps->wants({Site::AttnScores, layer});
-        }); // patterns have one key axis, so they cannot be taken in pieces
-    const std::size_t chunk = whole ? input.ids.size() : kChunk;
-    std::vector<at::Tensor> logits;
-    for (std::size_t at = 0; at < input.ids.size(); at += chunk) {
-        const auto ids = input.ids.subspan(at, std::min(chunk, input.ids.size() - at));
-        const int start = cache.length();
-        Status status = runChunk(input, ids, cache, false, logits);
+    return success();
+}
+
+Result<at::Tensor> Forward::run(const ForwardInput& input, KvCache& cache)
+{
+    KvCache* const caches[] = {&cache};
+    LS_TRY(const std::vector<at::Tensor> logits, runBatch({&input, 1}, caches));
+    return logits[0];
+}
+
+Result<std::vector<at::Tensor>> Forward::runBatch(std::span<const ForwardInput> inputs,
+                                                  std::span<KvCache* const> caches)
+{
+    std::vector<int> before;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        LS_CHECK(check(inputs[i], *caches[i]));
+        before.push_back(caches[i]->length());
+    }
+    const auto undo = [&] {
+        for (std::size_t i = 0; i < inputs.size(); ++i)
+            caches[i]->truncate(before[i]);
+    };
+    const auto left = [&](std::size_t i) {
+        return inputs[i].ids.subspan(std::size_t(caches[i]->length() - before[i]));
+    };
+    std::vector<std::vector<at::Tensor>> logits(inputs.size());
+    for (;;) {
+        Pass pass{inputs, {}, {}, {}, {}, {}, logits};
+        for (std::size_t i = 0; i < inputs.size() && pass.ids.size() < kChunk; ++i) {
+            const auto ids = left(i);
+            // patterns have one key axis, so they cannot be taken in pieces
+            const std::size_t room = wantsPatterns(inputs[i]) ? ids.size() : kChunk - pass.ids.size();
+            if (!ids.empty())
+                pass.add(i, ids.first(std::min(ids.size(), room)), *caches[i]);
+        }
+        if (pass.steps.empty())
+            break;
+        const Status status = runPass(pass, false);
         if (status.ok())
             continue;
-        cache.truncate(start);
-        if (status.error().code == Errc::NanStream) { // once more with a look at every block, to name the first
-            ForwardInput quiet = input;
-            quiet.taps = nullptr;
-            status = runChunk(quiet, ids, cache, true, logits);
-        }
-        cache.truncate(before);
-        if (status.ok())
-            return Error{Errc::NanStream,
-                         "The residual stream is no longer finite.",
-                         "Undo the last change, or halve the strength.",
-                         {}};
-        return status.error();
+        const Error error = status.error().code == Errc::NanStream ? firstNotFinite(pass) : status.error();
+        undo();
+        return error;
     }
-    return input.allLogits ? at::cat(logits) : logits.back();
+    std::vector<at::Tensor> out;
+    for (const auto& chunks : logits)
+        out.push_back(inputs[out.size()].allLogits ? at::cat(chunks) : chunks.back());
+    return out;
+}
+
+bool Forward::wantsPatterns(const ForwardInput& input) const
+{
+    for (int layer = 0; input.taps && layer < int(m_plan->blocks().size()); ++layer)
+        if (input.taps->wants({Site::AttnPattern, layer}) || input.taps->wants({Site::AttnScores, layer}))
+            return true;
+    return false;
+}
+
+Error Forward::firstNotFinite(const Pass& failed)
+{
+    for (std::size_t i = 0; i < failed.steps.size(); ++i) {
+        const Step& step = failed.steps[i];
+        step.cache->truncate(step.first);
+        ForwardInput quiet = failed.inputs[failed.which[i]];
+        quiet.taps = nullptr;
+        std::vector<std::vector<at::Tensor>> ignored(1);
+        Pass alone{{&quiet, 1}, {}, {}, {}, {}, {}, ignored};
+        alone.add(0, std::span(failed.ids).subspan(std::size_t(step.row), std::size_t(step.n)), *step.cache);
+        if (const Status status = runPass(alone, true); !status.ok()) {
+            Error error = status.error();
+            if (failed.inputs.size() > 1)
+                error.detail += fmt::format(", sequence {} of the batch", failed.which[i]);
+            return error;
+        }
+    }
+    return {Errc::NanStream,
+            "The residual stream is no longer finite.",
+            "Undo the last change, or halve the strength.",
+            {}};
 }
 
 } // namespace ls

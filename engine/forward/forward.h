@@ -30,8 +30,6 @@ struct ForwardInput {
     std::function<bool()> interrupted; ///< asked between blocks of a prefill; true = stop
 };
 
-struct Step;
-
 class Forward {
 public:
     explicit Forward(PlanPtr plan, ForwardPath path = defaultForwardPath());
@@ -40,10 +38,18 @@ public:
     /// ContextTooLarge, InvalidParameter) the cache is as before.
     Result<at::Tensor> run(const ForwardInput& input, KvCache& cache);
 
+    /// Several sequences at once, each with its own cache, taps and positions: their rows share every product, and
+    /// every row is what run() makes of it (within 1e-5 of its largest value). Logits of each. `interrupted` is asked
+    /// of all. The caches are different objects. On error, as of run(), all caches are as before.
+    Result<std::vector<at::Tensor>> runBatch(std::span<const ForwardInput> inputs, std::span<KvCache* const> caches);
+
 private:
-    Status runChunk(const ForwardInput& input, std::span<const std::int32_t> ids, KvCache& cache, bool checkBlocks,
-                    std::vector<at::Tensor>& logits);
-    void runBlock(Step& step, int layer, KvCache& cache); ///< from stream to stream
+    struct Pass;
+    Status check(const ForwardInput& input, const KvCache& cache) const;
+    bool wantsPatterns(const ForwardInput& input) const;
+    Status runPass(Pass& pass, bool checkBlocks);
+    Error firstNotFinite(const Pass& failed); ///< once more with a look at every block, to name the first
+    void runBlock(Pass& pass, int layer);     ///< from stream to stream
 
     PlanPtr m_plan;
     ForwardPath m_path;

@@ -9,6 +9,7 @@
 #include "kernels/cpu/cache_write.h"
 #include "kernels/cpu/elementwise.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -45,44 +46,44 @@ BlockMatrices matricesOf(const BlockWeights& w)
     return {of(w.wq), of(w.wk), of(w.wv), of(w.wo), of(w.wGate), of(w.wUp), of(w.wDown)};
 }
 
-/// One block of one chunk on its way; everything by reference.
+/// One block of one pass on its way; everything by reference.
 class BlockRun {
 public:
-    BlockRun(const ForwardPlan& plan, const BlockMatrices& matrices, Step& step, int layer, const RotaryAngles& angles,
-             KvCache& cache)
+    BlockRun(const ForwardPlan& plan, const BlockMatrices& matrices, std::span<const Step> steps, at::Tensor& stream,
+             int layer, const RotaryAngles& angles)
         : m_config(plan.model().config())
         , m_block(plan.blocks()[std::size_t(layer)])
         , m_weights(*m_block.weights)
         , m_matrices(matrices)
-        , m_step(step)
+        , m_steps(steps)
+        , m_stream(stream)
         , m_layer(layer)
         , m_angles(angles)
-        , m_cache(cache)
         , m_pool(kernelPool())
         , m_space(FusedWorkspace::ofThread())
-        , m_n(step.n)
+        , m_n(int(stream.size(0)))
         , m_d(m_config.width)
     {
     }
 
     void run()
     {
-        applyEdits(m_block.residPreEdits, m_step.stream, m_step);
-        tap(Site::ResidPre, m_step.stream);
+        edit(m_block.residPreEdits, m_stream);
+        tap(Site::ResidPre, m_stream);
         const bool parallel = m_config.parallelResidual; // both branches read the stream that enters
         const bool attention =
             branch(m_block.attentionRuns, Site::AttnOut, m_weights.attnPostNorm, m_weights.bo, m_block.attnOutEdits,
                    m_space.attention, !parallel, [&](Target target) { this->attention(target); });
         if (!parallel) {
-            applyEdits(m_block.residMidEdits, m_step.stream, m_step);
-            tap(Site::ResidMid, m_step.stream);
+            edit(m_block.residMidEdits, m_stream);
+            tap(Site::ResidMid, m_stream);
         }
         branch(m_block.mlpRuns, Site::MlpOut, m_weights.mlpPostNorm, m_weights.bDown, m_block.mlpOutEdits, m_space.mlp,
                true, [&](Target target) { mlp(target); });
         if (parallel && attention)
             addToStream(m_space.attention.data());
-        applyEdits(m_block.residPostEdits, m_step.stream, m_step);
-        tap(Site::ResidPost, m_step.stream);
+        edit(m_block.residPostEdits, m_stream);
+        tap(Site::ResidPost, m_stream);
     }
 
 private:
@@ -92,9 +93,31 @@ private:
         bool add = false;
     };
 
-    float* stream() const { return m_step.stream.data_ptr<float>(); }
-    bool wants(Site site) const { return m_step.wants(site, m_layer); }
-    void tap(Site site, const at::Tensor& value) const { m_step.tap(site, m_layer, value); }
+    float* stream() const { return m_stream.data_ptr<float>(); }
+    bool wants(Site site) const
+    {
+        return std::any_of(m_steps.begin(), m_steps.end(), [&](const Step& s) { return s.wants(site, m_layer); });
+    }
+    void tap(Site site, const at::Tensor& value) const
+    {
+        if (m_steps.size() == 1)
+            return m_steps[0].tap(site, m_layer, value);
+        for (const Step& step : m_steps)
+            step.tap(site, m_layer, value.narrow(0, step.row, step.n));
+    }
+    void edit(const std::vector<SiteEdit>& edits, at::Tensor& value) const
+    {
+        if (edits.empty())
+            return;
+        if (m_steps.size() == 1)
+            return applyEdits(edits, value, m_steps[0]);
+        std::vector<at::Tensor> parts;
+        for (const Step& step : m_steps) {
+            parts.push_back(value.narrow(0, step.row, step.n));
+            applyEdits(edits, parts.back(), step);
+        }
+        value = at::cat(parts);
+    }
     void tapRows(Site site, float* rows, at::IntArrayRef shape) const
     {
         if (wants(site))
@@ -110,7 +133,7 @@ private:
     {
         if (!runs) { // a skipped branch adds nothing; its tap says so
             if (wants(site))
-                tap(site, at::zeros_like(m_step.stream));
+                tap(site, at::zeros_like(m_stream));
             return false;
         }
         const bool direct = adds && !postNorm.weight.defined() && !bias.defined() && edits.empty() && !wants(site) &&
@@ -125,7 +148,7 @@ private:
         at::Tensor value = at::from_blob(out, {m_n, m_d}, at::kFloat);
         if (m_config.residualScale != 1.0)
             value.mul_(m_config.residualScale);
-        applyEdits(edits, value, m_step);
+        edit(edits, value);
         tap(site, value);
         if (adds)
             addToStream(value.const_data_ptr<float>());
@@ -160,21 +183,12 @@ private:
         normaliseHeads(m_weights.qNorm, q, heads * width);
         normaliseHeads(m_weights.kNorm, k, kvHeads * width);
 
-        const KvRows rows = m_cache.grow(m_layer, m_n, m_step.first);
-        const kernels::CacheTarget store{cacheTypeOf(rows.type), rows.keys, rows.values, rows.headStride,
-                                         rows.firstRow};
-        const int table = m_config.layers[std::size_t(m_layer)].rotary;
-        const kernels::Rotary rotary = table >= 0 ? m_angles.at(table, m_step.first) : kernels::Rotary();
-        kernels::rotateAndStore(m_pool, headShape(), rotary, m_n, q, heads * width, k, kvHeads * width, v,
-                                kvHeads * width, store);
+        for (const Step& step : m_steps)
+            attend(step, q + step.row * heads * width, k + step.row * kvHeads * width, v + step.row * kvHeads * width,
+                   z + step.row * heads * width);
         tapRows(Site::AttnQ, q, {m_n, heads, width});
         tapRows(Site::AttnK, k, {m_n, kvHeads, width});
         tapRows(Site::AttnV, v, {m_n, kvHeads, width});
-
-        if (kernelsAttend())
-            attendOnKernels(rows, q, z);
-        else
-            attendOnTorch(q, z);
         for (const int head : m_block.zeroedHeads)
             for (std::int64_t t = 0; t < m_n; ++t)
                 std::fill_n(z + (t * heads + head) * width, width, 0.0f);
@@ -182,6 +196,23 @@ private:
         m_space.set(m_pool, {m_matrices.o}, z, m_n, heads * width);
         const kernels::Product output = product(m_matrices.o, m_weights.bo, target.out, target.add);
         kernels::multiply(m_pool, m_space.input, {&output, 1});
+    }
+
+    /// Rotary embedding, cache and attention of one sequence; the pointers are its own rows.
+    void attend(const Step& step, float* q, float* k, float* v, float* z)
+    {
+        const std::int64_t heads = m_config.headCount, kvHeads = m_config.kvHeadCount, width = m_config.headWidth;
+        const KvRows rows = step.cache->grow(m_layer, step.n, step.first);
+        const kernels::CacheTarget store{cacheTypeOf(rows.type), rows.keys, rows.values, rows.headStride,
+                                         rows.firstRow};
+        const int table = m_config.layers[std::size_t(m_layer)].rotary;
+        const kernels::Rotary rotary = table >= 0 ? m_angles.at(table, step.first) : kernels::Rotary();
+        kernels::rotateAndStore(m_pool, headShape(), rotary, step.n, q, heads * width, k, kvHeads * width, v,
+                                kvHeads * width, store);
+        if (kernelsAttend(step))
+            attendOnKernels(step, rows, q, z);
+        else
+            attendOnTorch(step, q, z);
     }
 
     void normaliseHeads(const Norm& norm, float* x, std::int64_t all)
@@ -198,21 +229,21 @@ private:
                 float(m_config.scoreCap)};
     }
 
-    bool kernelsAttend() const
+    bool kernelsAttend(const Step& step) const
     {
         const AttentionKind kind = m_block.attention.kind;
         const bool windows = kind == AttentionKind::Window && m_config.layers[std::size_t(m_layer)].window > 0;
-        return !m_weights.sinks.defined() && kind != AttentionKind::TopK && !windows && !wants(Site::AttnScores) &&
-               !wants(Site::AttnPattern);
+        return !m_weights.sinks.defined() && kind != AttentionKind::TopK && !windows &&
+               !step.wants(Site::AttnScores, m_layer) && !step.wants(Site::AttnPattern, m_layer);
     }
 
-    void attendOnKernels(const KvRows& rows, const float* q, float* z)
+    void attendOnKernels(const Step& step, const KvRows& rows, const float* q, float* z)
     {
         const kernels::HeadShape shape = headShape();
         const std::int64_t stride = std::int64_t(shape.heads) * shape.width;
         const kernels::CacheView view{cacheTypeOf(rows.type), rows.keys, rows.values, rows.headStride,
-                                      rows.firstRow + m_n};
-        const auto& positions = m_cache.positions(m_layer);
+                                      rows.firstRow + step.n};
+        const auto& positions = step.cache->positions(m_layer);
         const auto rowOf = [&](int position) { // of the first entry at or after the position
             return std::lower_bound(positions.begin(), positions.end(), position) - positions.begin();
         };
@@ -222,51 +253,51 @@ private:
         const auto recentOf = [&](int query) -> std::int64_t {
             if (window > 0)
                 return rowOf(query - window + 1);
-            if (plan.kind != AttentionKind::Window || (plan.decodeOnly && query < m_step.promptLength))
+            if (plan.kind != AttentionKind::Window || (plan.decodeOnly && query < step.promptLength))
                 return 0;
             return rowOf(query - plan.window + 1);
         };
         const bool sparse = window > 0 || plan.kind == AttentionKind::Window;
         if (plan.kind == AttentionKind::Window)
             sinks = rowOf(plan.sinks);
-        if (m_n == 1) {
-            const kernels::KeyChoice choice{sinks, sparse ? recentOf(m_step.first) : 0, nullptr, nullptr};
+        if (step.n == 1) {
+            const kernels::KeyChoice choice{sinks, sparse ? recentOf(step.first) : 0, nullptr, nullptr};
             m_space.attend.decode(m_pool, shape, q, view, choice, z);
             return;
         }
         m_space.recent.clear();
-        for (int i = 0; sparse && i < m_n; ++i)
-            m_space.recent.push_back(std::int32_t(recentOf(m_step.first + i)));
-        m_space.attend.prefill(m_pool, shape, q, stride, m_n, view, sinks, sparse ? m_space.recent.data() : nullptr, z,
-                               stride);
+        for (int i = 0; sparse && i < step.n; ++i)
+            m_space.recent.push_back(std::int32_t(recentOf(step.first + i)));
+        m_space.attend.prefill(m_pool, shape, q, stride, step.n, view, sinks, sparse ? m_space.recent.data() : nullptr,
+                               z, stride);
     }
 
-    void attendOnTorch(float* q, float* z)
+    void attendOnTorch(const Step& step, float* q, float* z)
     {
         const std::int64_t heads = m_config.headCount, width = m_config.headWidth;
         AttentionInput input;
-        input.k = m_cache.keys(m_layer);
-        input.v = m_cache.values(m_layer);
+        input.k = step.cache->keys(m_layer);
+        input.v = step.cache->values(m_layer);
         if (input.k.scalar_type() == at::kHalf) { // libtorch's sums of halves lose what float32 inputs had
             input.k = input.k.to(at::kFloat);
             input.v = input.v.to(at::kFloat);
         }
-        input.q = at::from_blob(q, {m_n, heads, width}, at::kFloat).to(input.k.scalar_type());
-        input.positions = m_cache.positions(m_layer);
-        input.firstPosition = m_step.first;
-        input.promptLength = m_step.promptLength;
+        input.q = at::from_blob(q, {step.n, heads, width}, at::kFloat).to(input.k.scalar_type());
+        input.positions = step.cache->positions(m_layer);
+        input.firstPosition = step.first;
+        input.promptLength = step.promptLength;
         input.scale = m_config.attentionScale;
         input.slidingWindow = m_config.layers[std::size_t(m_layer)].window;
         input.scoreCap = m_config.scoreCap;
         input.sinks = m_weights.sinks;
-        input.wantScores = wants(Site::AttnScores);
-        input.wantPattern = wants(Site::AttnPattern);
+        input.wantScores = step.wants(Site::AttnScores, m_layer);
+        input.wantPattern = step.wants(Site::AttnPattern, m_layer);
         const AttentionOutput out = ls::attend(m_block.attention, input);
         if (out.scores.defined())
-            tap(Site::AttnScores, out.scores);
+            step.tap(Site::AttnScores, m_layer, out.scores);
         if (out.pattern.defined())
-            tap(Site::AttnPattern, out.pattern);
-        at::from_blob(z, {m_n, heads, width}, at::kFloat).copy_(out.z);
+            step.tap(Site::AttnPattern, m_layer, out.pattern);
+        at::from_blob(z, {step.n, heads, width}, at::kFloat).copy_(out.z);
     }
 
     void mlp(Target target)
@@ -319,7 +350,7 @@ private:
         const float* rows = setNormed({}, m_weights.mlpNorm, Site::MlpNorm, true);
         const at::Tensor h = at::from_blob(const_cast<float*>(rows), {m_n, m_d}, at::kFloat);
         MlpTap onTap;
-        if (m_step.taps)
+        if (wants(Site::MlpPre) || wants(Site::MlpAct))
             onTap = [&](const at::Tensor& pre, const at::Tensor& act) {
                 tap(Site::MlpPre, pre);
                 tap(Site::MlpAct, act);
@@ -336,10 +367,10 @@ private:
     const BlockPlan& m_block;
     const BlockWeights& m_weights;
     const BlockMatrices& m_matrices;
-    Step& m_step;
+    const std::span<const Step> m_steps;
+    at::Tensor& m_stream;
     const int m_layer;
     const RotaryAngles& m_angles;
-    KvCache& m_cache;
     kernels::WorkerPool& m_pool;
     FusedWorkspace& m_space;
     const int m_n;
@@ -355,9 +386,9 @@ FusedBlocks::FusedBlocks(PlanPtr plan)
         m_matrices.push_back(matricesOf(*block.weights));
 }
 
-void FusedBlocks::run(Step& step, int layer, const RotaryAngles& angles, KvCache& cache) const
+void FusedBlocks::run(std::span<const Step> steps, at::Tensor& stream, int layer, const RotaryAngles& angles) const
 {
-    BlockRun(*m_plan, m_matrices[std::size_t(layer)], step, layer, angles, cache).run();
+    BlockRun(*m_plan, m_matrices[std::size_t(layer)], steps, stream, layer, angles).run();
 }
 
 } // namespace ls

@@ -2,10 +2,10 @@
 
 #include "engine/forward/plan.h"
 #include "engine/forward/rotary_angles.h"
-#include "engine/model/kv_cache.h"
 
 #include "kernels/cpu/packed_matrix.h"
 
+#include <span>
 #include <vector>
 
 namespace ls {
@@ -25,8 +25,9 @@ class FusedBlocks {
 public:
     explicit FusedBlocks(PlanPtr plan);
 
-    /// One block from stream to stream; the rows of step.stream may be changed in place.
-    void run(Step& step, int layer, const RotaryAngles& angles, KvCache& cache) const;
+    /// One block from stream to stream [rows of all steps, d]; it may be changed in place. A batch shares the products;
+    /// each step has its own cache, taps and positions.
+    void run(std::span<const Step> steps, at::Tensor& stream, int layer, const RotaryAngles& angles) const;
 
 private:
     PlanPtr m_plan;

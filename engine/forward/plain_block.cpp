@@ -10,13 +10,14 @@ namespace ls {
 
 namespace {
 
-at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights, Step& step, int layer,
-                           const RotaryAngles& angles, KvCache& cache)
+at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights, const Step& step,
+                           const at::Tensor& stream, int layer, const RotaryAngles& angles)
 {
+    KvCache& cache = *step.cache;
     const ModelConfig& config = plan.model().config();
     const LayerConfig& kind = config.layers[std::size_t(layer)];
     const BlockPlan& block = plan.blocks()[std::size_t(layer)];
-    const at::Tensor h = normalise(step.stream, weights.attnNorm, config);
+    const at::Tensor h = normalise(stream, weights.attnNorm, config);
     step.tap(Site::AttnNorm, layer, h);
     const auto turned = [&](const at::Tensor& weight, const at::Tensor& bias, const Norm& norm, int heads) {
         at::Tensor x = normalise(project(h, weight, bias).to(at::kFloat), norm, config);
@@ -58,9 +59,10 @@ at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights,
     return project(z.view({step.n, config.headCount * config.headWidth}), weights.wo, weights.bo).to(at::kFloat);
 }
 
-at::Tensor mlpBranch(const ModelConfig& config, const BlockWeights& weights, Step& step, int layer)
+at::Tensor mlpBranch(const ModelConfig& config, const BlockWeights& weights, const Step& step, const at::Tensor& stream,
+                     int layer)
 {
-    const at::Tensor h = normalise(step.stream, weights.mlpNorm, config);
+    const at::Tensor h = normalise(stream, weights.mlpNorm, config);
     step.tap(Site::MlpNorm, layer, h);
     MlpTap tap;
     if (step.taps)
@@ -73,7 +75,7 @@ at::Tensor mlpBranch(const ModelConfig& config, const BlockWeights& weights, Ste
 
 } // namespace
 
-void runPlainBlock(const ForwardPlan& plan, Step& step, int layer, const RotaryAngles& angles, KvCache& cache)
+void runPlainBlock(const ForwardPlan& plan, const Step& step, at::Tensor& stream, int layer, const RotaryAngles& angles)
 {
     const ModelConfig& config = plan.model().config();
     const BlockPlan& block = plan.blocks()[std::size_t(layer)];
@@ -83,7 +85,7 @@ void runPlainBlock(const ForwardPlan& plan, Step& step, int layer, const RotaryA
                             auto&& compute) {
         if (!runs) { // a skipped branch adds nothing; its tap says so
             if (step.wants(site, layer))
-                step.tap(site, layer, at::zeros_like(step.stream));
+                step.tap(site, layer, at::zeros_like(stream));
             return at::Tensor();
         }
         at::Tensor out = normalise(compute(), postNorm, config);
@@ -95,24 +97,24 @@ void runPlainBlock(const ForwardPlan& plan, Step& step, int layer, const RotaryA
     };
     const auto add = [&](const at::Tensor& out) {
         if (out.defined())
-            step.stream = step.stream.add(out);
+            stream = stream.add(out);
     };
-    applyEdits(block.residPreEdits, step.stream, step);
-    step.tap(Site::ResidPre, layer, step.stream);
+    applyEdits(block.residPreEdits, stream, step);
+    step.tap(Site::ResidPre, layer, stream);
     const at::Tensor attention = branch(block.attentionRuns, Site::AttnOut, weights.attnPostNorm, block.attnOutEdits,
-                                        [&] { return attentionBranch(plan, weights, step, layer, angles, cache); });
+                                        [&] { return attentionBranch(plan, weights, step, stream, layer, angles); });
     if (!config.parallelResidual) {
         add(attention);
-        applyEdits(block.residMidEdits, step.stream, step);
-        step.tap(Site::ResidMid, layer, step.stream);
+        applyEdits(block.residMidEdits, stream, step);
+        step.tap(Site::ResidMid, layer, stream);
     }
     const at::Tensor mlp = branch(block.mlpRuns, Site::MlpOut, weights.mlpPostNorm, block.mlpOutEdits,
-                                  [&] { return mlpBranch(config, weights, step, layer); });
+                                  [&] { return mlpBranch(config, weights, step, stream, layer); });
     if (config.parallelResidual) // both branches have read the same stream
         add(attention);
     add(mlp);
-    applyEdits(block.residPostEdits, step.stream, step);
-    step.tap(Site::ResidPost, layer, step.stream);
+    applyEdits(block.residPostEdits, stream, step);
+    step.tap(Site::ResidPost, layer, stream);
 }
 
 } // namespace ls

@@ -6,13 +6,15 @@
 
 namespace ls {
 
-/// One chunk of positions on its way through the blocks.
+/// One chunk of positions of one sequence on its way through the blocks; its rows of the stream [rows, d] (float32) are
+/// [row, row + n). A pass has one step, or those of a batch behind each other.
 struct Step {
-    at::Tensor stream; ///< [n, d] float32
-    int first = 0;     ///< position of the first row
+    int row = 0;
+    int first = 0; ///< position of the first row
     int n = 0;
     int promptLength = 0;
     TapSink* taps = nullptr;
+    KvCache* cache = nullptr;
 
     bool wants(Site site, int layer) const { return taps && taps->wants({site, layer}); }
     void tap(Site site, int layer, const at::Tensor& value) const
@@ -22,7 +24,7 @@ struct Step {
     }
 };
 
-/// A method's changes to the rows of a site. The result has storage of its own where anything changed.
+/// A method's changes to the rows [n, d] of a site. The result has storage of its own where anything changed.
 void applyEdits(const std::vector<SiteEdit>& edits, at::Tensor& value, const Step& step);
 
 } // namespace ls

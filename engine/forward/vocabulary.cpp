@@ -7,17 +7,21 @@
 
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 namespace ls {
 
-at::Tensor embed(const Model& model, const at::Tensor& ids, int firstPosition)
+at::Tensor embed(const Model& model, std::span<const std::int32_t> ids, std::span<const std::int32_t> positions)
 {
     const Weights& weights = model.weights();
-    at::Tensor stream = at::embedding(weights.embedding, ids).to(at::kFloat);
+    const auto index = [](std::span<const std::int32_t> values) {
+        return at::from_blob(const_cast<std::int32_t*>(values.data()), {std::int64_t(values.size())}, at::kInt);
+    };
+    at::Tensor stream = at::embedding(weights.embedding, index(ids)).to(at::kFloat);
     if (model.config().embeddingScale != 1.0)
         stream = stream.mul(model.config().embeddingScale);
     if (weights.positions.defined())
-        stream = stream.add(weights.positions.narrow(0, firstPosition, ids.size(0)));
+        stream = stream.add(at::embedding(weights.positions, index(positions)));
     return stream;
 }
 
