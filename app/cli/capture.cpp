@@ -24,6 +24,7 @@ Result<int> run(const Options& options)
     request.taps = options.taps;
     request.generate = options.generate;
     request.tapGenerated = options.tapGenerated;
+    LS_CHECK(checkWritable(options.out));
     LS_TRY(OpenEngine open, openModel(options.model, options.engine));
     request.requestId = open.process->nextRequestId();
 

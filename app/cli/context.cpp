@@ -1,12 +1,15 @@
 #include "app/cli/context.h"
 
 #include "core/bounded_json.h"
+#include "core/utf8.h"
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <sstream>
 
 #include <unistd.h>
@@ -42,6 +45,45 @@ void PromptFlags::addTo(CLI::App& command, bool withChat)
     group->require_option(1);
 }
 
+void addSampler(CLI::App& command, SamplerSpec& sampler)
+{
+    const auto within = [](double low, bool open, double high) {
+        return [=](const std::string& text) {
+            double value = 0;
+            const bool number = CLI::detail::lexical_cast(text, value) && std::isfinite(value);
+            if (number && (open ? value > low : value >= low) && value <= high)
+                return std::string();
+            return fmt::format("{} is no number {} {}{}", text, open ? "above" : "from", low,
+                               std::isfinite(high) ? fmt::format(" to {}", high)
+                               : open              ? ""
+                                                   : " on");
+        };
+    };
+    command.add_option("--seed", sampler.seed, "Seed of the sampler")->capture_default_str();
+    command.add_option("--temperature", sampler.temperature, "0: always the most probable token")
+        ->check(within(0, false, std::numeric_limits<double>::infinity()))
+        ->capture_default_str();
+    command.add_option("--top-p", sampler.topP, "Probability mass that is drawn from")
+        ->check(within(0, true, 1))
+        ->capture_default_str();
+}
+
+namespace {
+
+/// A tokenizer would quietly read something else.
+Status checkUtf8(const std::string& text, const std::string& what)
+{
+    const auto at = utf8::firstInvalid(text);
+    if (!at)
+        return success();
+    return Error{Errc::InvalidParameter,
+                 fmt::format("{} is not UTF-8 at byte {}.", what, *at),
+                 "Convert it first, for example with iconv.",
+                 {}};
+}
+
+} // namespace
+
 Result<PromptSpec> PromptFlags::read() const
 {
     PromptSpec prompt;
@@ -49,7 +91,10 @@ Result<PromptSpec> PromptFlags::read() const
     prompt.text = text;
     if (!file.empty()) {
         LS_TRY(prompt.text, readText(file));
+        if (prompt.text.empty())
+            return Error{Errc::PromptEmpty, fmt::format("{} is empty.", file), "Write a prompt into it.", {}};
     }
+    LS_CHECK(checkUtf8(prompt.text, file.empty() ? "The prompt" : file));
     if (!chat.empty()) {
         LS_TRY(const std::string source, readText(chat));
         auto messages = ordered_json::parse(nestsTooDeep(source) ? std::string() : source, nullptr, false);
@@ -126,6 +171,21 @@ Result<std::string> readText(const std::string& path)
     return text.str();
 }
 
+Status checkWritable(const std::string& path)
+{
+    const fs::path parent = fs::absolute(path).parent_path();
+    std::string reason;
+    if (fs::is_directory(path))
+        reason = "is a folder";
+    else if (!fs::is_directory(parent))
+        reason = "is in a folder that does not exist";
+    else if (::access(fs::exists(path) ? path.c_str() : parent.c_str(), W_OK) != 0)
+        reason = "may not be written";
+    if (reason.empty())
+        return success();
+    return Error{Errc::FileNotFound, fmt::format("{} {}.", path, reason), "Choose another place.", {}};
+}
+
 Result<json> readJson(const std::string& path)
 {
     LS_TRY(const std::string text, readText(path));
@@ -161,9 +221,12 @@ Status readJsonLines(std::istream& in, std::size_t batch,
         if (line.find_first_not_of(" \t\r") == std::string::npos)
             continue;
         ordered_json parsed = ordered_json::parse(nestsTooDeep(line) ? std::string() : line, nullptr, false);
-        if (!parsed.is_object())
+        if (!parsed.is_object()) {
+            if (!waiting.empty())
+                LS_CHECK(each(waiting));
             return Error{Errc::FileFormat, fmt::format("Line {} of the input is no JSON object.", number),
                          "Every line is one object.", line.substr(0, 200)};
+        }
         waiting.push_back(std::move(parsed));
         if (waiting.size() == batch) {
             LS_CHECK(each(waiting));

@@ -52,6 +52,9 @@ struct PromptFlags {
     Result<PromptSpec> read() const;
 };
 
+/// --seed, --temperature, --top-p; numbers that no sampler takes are refused at once.
+void addSampler(CLI::App& command, SamplerSpec& sampler);
+
 /// A line on stderr that is overwritten on a terminal; elsewhere one line per stage.
 class ProgressLine {
 public:
@@ -74,10 +77,13 @@ struct OpenEngine {
 Result<OpenEngine> openModel(const std::string& path, const EngineFlags& flags);
 
 Result<std::string> readText(const std::string& path);
+/// Told before a model is loaded: that a file could not be written there later.
+Status checkWritable(const std::string& path);
 Result<nlohmann::json> readJson(const std::string& path);
 /// A --methods file; empty path = no methods. Vector files named in it are looked up beside it first.
 Result<MethodSet> readMethods(const std::string& path);
 /// Calls `each` with the objects of a JSONL stream, a batch at a time, keys in their order; empty lines are skipped.
+/// Lines before a bad one are handed over first.
 Status readJsonLines(std::istream& in, std::size_t batch,
                      const std::function<Status(const std::vector<nlohmann::ordered_json>&)>& each);
 

@@ -115,13 +115,7 @@ void addGenerate(CLI::App& app, Action& action)
         ->capture_default_str();
     command->add_flag("--ignore-eos", options->ignoreEos, "Go on after the end of the text");
     command->add_option("--methods", options->methods, "Method set (JSON file)");
-    command->add_option("--seed", options->sampler.seed, "Seed of the sampler")->capture_default_str();
-    command->add_option("--temperature", options->sampler.temperature, "0: always the most probable token")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
-    command->add_option("--top-p", options->sampler.topP, "Probability mass that is drawn from")
-        ->check(CLI::Range(0.0, 1.0))
-        ->capture_default_str();
+    addSampler(*command, options->sampler);
     options->engine.addTo(*command);
     command->add_flag("--json", options->asJson, "One JSON object with ids, text, logprobs, times and events");
     command->callback([options, &action] { action = [options] { return run(*options); }; });

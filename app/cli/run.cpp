@@ -57,6 +57,7 @@ Result<int> run(const Options& options)
     spec.ignoreEos = options.ignoreEos;
     spec.lanes = lanesFor(methods);
     spec.probes = options.probes;
+    LS_CHECK(checkWritable(options.session));
     LS_TRY(OpenEngine open, openModel(options.model, options.engine));
     LS_TRY(const SessionPtr session, openOrCreate(options.session));
     session->setProperty("environment", environmentOf(*open.process, open.model));
@@ -91,11 +92,7 @@ void addRun(CLI::App& app, Action& action)
     command->add_option("--probes", options->probes, "layer_norms,logit_lens,contextualisation,safety")->delimiter(',');
     command->add_option("-n,--max-tokens", options->maxTokens, "Tokens at most")->check(CLI::PositiveNumber);
     command->add_flag("--ignore-eos", options->ignoreEos, "Go on after the end of the text");
-    command->add_option("--seed", options->sampler.seed, "Seed of the sampler");
-    command->add_option("--temperature", options->sampler.temperature, "0: always the most probable token")
-        ->check(CLI::NonNegativeNumber);
-    command->add_option("--top-p", options->sampler.topP, "Probability mass that is drawn from")
-        ->check(CLI::Range(0.0, 1.0));
+    addSampler(*command, options->sampler);
     options->engine.addTo(*command);
     command->add_flag("--json", options->asJson, "One JSON object");
     command->callback([options, &action] { action = [options] { return run(*options); }; });

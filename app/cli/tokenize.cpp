@@ -17,17 +17,22 @@ Result<int> run(const std::string& path, bool special)
     LS_TRY(EnginePtr engine, startEngine());
     LS_CHECK(readJsonLines(std::cin, kBatch, [&](const std::vector<nlohmann::ordered_json>& lines) -> Status {
         TokenizeText request{engine->nextRequestId(), {}, special, path};
+        Status good = success(); // lines before a bad one are answered first
         for (const nlohmann::ordered_json& line : lines) {
             const auto text = line.find("text");
-            if (text == line.end() || !text->is_string())
-                return Error{Errc::FileFormat, "An input line has no \"text\".", "Every line is {\"text\": \"...\"}.",
+            if (text == line.end() || !text->is_string()) {
+                good = Error{Errc::FileFormat, "An input line has no \"text\".", "Every line is {\"text\": \"...\"}.",
                              jsonLine(line).substr(0, 200)};
+                break;
+            }
             request.texts.push_back(text->get<std::string>());
         }
+        if (request.texts.empty())
+            return good;
         LS_TRY(const Tokenized answer, ask<Tokenized>(*engine, request, {}, &interrupted));
         for (std::size_t i = 0; i < answer.ids.size() && i < answer.decoded.size(); ++i)
             fmt::print("{}\n", jsonLine({{"ids", answer.ids[i]}, {"decoded", answer.decoded[i]}}));
-        return success();
+        return good;
     }));
     return 0;
 }

@@ -2,7 +2,7 @@
 
 #include "engine/formats/gguf_split.h"
 #include "engine/formats/mapped_file.h"
-#include "engine/formats/utf8.h"
+#include "core/utf8.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>

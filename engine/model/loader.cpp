@@ -1,4 +1,4 @@
-#include "engine/formats/utf8.h"
+#include "core/utf8.h"
 #include "engine/model/family.h"
 #include "engine/model/model.h"
 #include "engine/model/model_file.h"

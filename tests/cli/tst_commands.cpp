@@ -27,6 +27,14 @@ private Q_SLOTS:
     void interrupt_printsWhatWasGenerated();
 
 private:
+    QString file(const char* name, const QByteArray& content)
+    {
+        QFile out(m_folder.filePath(QLatin1String(name)));
+        if (!out.open(QIODevice::WriteOnly) || out.write(content) != content.size())
+            qFatal("no file %s", name);
+        return out.fileName();
+    }
+    QTemporaryDir m_folder;
     const QString m_model =
         QStringLiteral(LAYERSCOPE_FAKE_ENGINE); // any file: the fake engine only looks that it exists
 };
@@ -46,6 +54,13 @@ void TestCommands::usage_isCheckedFirst_data()
     QTest::newRow("ids that are none") << QStringList{"generate", m_model, "--ids", "1,two"} << 2;
     QTest::newRow("negative temperature")
         << QStringList{"generate", m_model, "--prompt", "x", "--temperature", "-1"} << 2;
+    QTest::newRow("temperature that is no number")
+        << QStringList{"generate", m_model, "--prompt", "x", "--temperature", "nan"} << 2;
+    QTest::newRow("infinite temperature")
+        << QStringList{"generate", m_model, "--prompt", "x", "--temperature", "inf"} << 2;
+    QTest::newRow("nothing to draw from") << QStringList{"generate", m_model, "--prompt", "x", "--top-p", "0"} << 2;
+    QTest::newRow("more than everything to draw from")
+        << QStringList{"run", m_model, "--prompt", "x", "--session", "s.lsdb", "--top-p", "1.5"} << 2;
     QTest::newRow("four repetitions") << QStringList{"bench", m_model, "-n", "4"} << 2;
     QTest::newRow("no such test") << QStringList{"bench", m_model, "--tests", "xy12"} << 2;
     QTest::newRow("capture without taps") << QStringList{"capture", m_model, "--ids", "1", "--out", "x"} << 2;
@@ -89,7 +104,17 @@ void TestCommands::failure_isToldWithHint_data()
         << QStringList{"perplexity", m_model, "--file", "/tmp"} << "" << fake << QByteArray("cannot be read");
     QTest::newRow("output folder does not exist")
         << QStringList{"capture", m_model, "--ids", "5", "--taps", "logits", "--out", "/nowhere/x.safetensors"} << ""
-        << fake << QByteArray("/nowhere");
+        << fake << QByteArray("is in a folder that does not exist");
+    QTest::newRow("session in a folder that does not exist")
+        << QStringList{"run", m_model, "--ids", "5", "--session", "/nowhere/x.lsdb"} << "" << fake
+        << QByteArray("is in a folder that does not exist");
+    QTest::newRow("prompt file that is no text")
+        << QStringList{"generate", m_model, "--prompt-file", file("latin1", "caf\xe9")} << "" << fake
+        << QByteArray("is not UTF-8 at byte 3");
+    QTest::newRow("empty prompt file") << QStringList{"generate", m_model, "--prompt-file", file("empty", "")} << ""
+                                       << fake << QByteArray("is empty");
+    QTest::newRow("empty text") << QStringList{"perplexity", m_model, "--file", file("empty", "")} << "" << fake
+                                << QByteArray("is empty");
 }
 
 void TestCommands::failure_isToldWithHint()
@@ -138,6 +163,9 @@ void TestCommands::tokenize_refusesALineWithoutText()
         const CliResult result = runCli({{"tokenize", m_model}, input});
         QCOMPARE(result.code, 1);
         QVERIFY(result.out.isEmpty());
+        const CliResult after = runCli({{"tokenize", m_model}, "{\"text\": \"a\"}\n" + input});
+        QCOMPARE(after.code, 1);
+        QCOMPARE(after.jsonLines().size(), 1); // what came before it is answered
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,7 @@ Step next(std::string_view text);
 void append(std::string& out, char32_t character);
 /// The text with every broken part replaced by U+FFFD.
 std::string repaired(std::string_view text);
+/// Where the first broken part begins; nothing if the text is UTF-8.
+std::optional<std::size_t> firstInvalid(std::string_view text);
 
 } // namespace ls::utf8

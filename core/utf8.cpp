@@ -1,4 +1,4 @@
-#include "engine/formats/utf8.h"
+#include "core/utf8.h"
 
 namespace ls::utf8 {
 
@@ -78,6 +78,17 @@ std::string repaired(std::string_view text)
         text.remove_prefix(std::size_t(step.length));
     }
     return out;
+}
+
+std::optional<std::size_t> firstInvalid(std::string_view text)
+{
+    for (std::size_t at = 0; at < text.size();) {
+        const Step step = next(text.substr(at));
+        if (!step.valid)
+            return at;
+        at += std::size_t(step.length);
+    }
+    return {};
 }
 
 } // namespace ls::utf8
