@@ -64,6 +64,9 @@ Error deathOf(int status, const std::string& log)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
         why = "it was killed (signal 9), most often because memory ran out";
         hint = "Start again; choose a smaller context or model if it happens again.";
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS) { // of a mapped file
+        why = "a file that it was reading became shorter, or its disk failed (signal 7)";
+        hint = "Check the model file: is it still being copied? Then start again.";
     } else if (WIFSIGNALED(status)) {
         why = fmt::format("it crashed with signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
     } else {

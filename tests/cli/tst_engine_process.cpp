@@ -120,6 +120,10 @@ void TestEngineProcess::death_isToldWithReason_data()
                                                 << "engine-died"
                                                 << "memory ran out"
                                                 << "";
+    QTest::newRow("a file that became shorter is named") << "--bus-error-at"
+                                                         << "engine-died"
+                                                         << "became shorter"
+                                                         << "";
     QTest::newRow("an exit names the code") << "--exit-at"
                                             << "engine-died"
                                             << "exit code 3"

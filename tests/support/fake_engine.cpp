@@ -18,6 +18,7 @@
 ///   --load-ms N    time to open a model (20)
 ///   --eos-at N     the N-th generated token is the end of the text
 ///   --crash-at N   SIGSEGV before the N-th generated token;  --kill-at N  SIGKILL;  --exit-at N  exit code 3
+///   --bus-error-at N  SIGBUS, as of a mapped file that became shorter
 ///   --garbage-at N bytes that are no message before the N-th generated token;  --garbage  instead of Ready
 ///   --version N    protocol version in Ready
 ///   --silent       never answers Hello

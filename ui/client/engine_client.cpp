@@ -238,6 +238,9 @@ void EngineClient::onFinished(int code, bool crashed)
     if (crashed && code == SIGKILL) {
         why = tr("it was killed, most often because memory ran out");
         hint = tr("Restart it; choose a smaller context or model if it happens again.");
+    } else if (crashed && code == SIGBUS) { // of a mapped file
+        why = tr("a file that it was reading became shorter, or its disk failed");
+        hint = tr("Check the model file: is it still being copied? Then restart it.");
     } else if (crashed) {
         why = tr("it crashed with signal %1").arg(code);
     }
