@@ -178,6 +178,24 @@ Result<at::Tensor> logitsInPieces(const ExperimentContext& context, const PlanPt
     return at::cat(parts);
 }
 
+namespace {
+
+/// Logits of all positions, run beside two shorter sequences.
+Result<at::Tensor> logitsInABatch(const ExperimentContext& context, const PlanPtr& plan,
+                                  const std::vector<std::int32_t>& ids)
+{
+    std::vector<KvCache> caches(3, emptyCache(*context.model));
+    KvCache* const pointers[] = {&caches[0], &caches[1], &caches[2]};
+    const std::span<const std::int32_t> all = ids;
+    std::vector<ForwardInput> inputs;
+    for (const auto part : {all.last((all.size() + 1) / 2), all, all.first(1)})
+        inputs.push_back({part, int(part.size()), true, nullptr, context.interrupted});
+    LS_TRY(const std::vector<at::Tensor> logits, Forward(plan).runBatch(inputs, pointers));
+    return logits[1];
+}
+
+} // namespace
+
 Result<std::vector<CertificateCheck>> cacheChecks(const ExperimentContext& context, const PlanPtr& plan,
                                                   const CertifyPrompt& prompt, const at::Tensor& exact)
 {
@@ -187,16 +205,20 @@ Result<std::vector<CertificateCheck>> cacheChecks(const ExperimentContext& conte
         out.push_back({name, title, error.error, bar, error.error < bar,
                        error.error < bar ? std::string() : "position " + std::to_string(error.row)});
     };
-    context.progress("checking the cache", 0, 3);
+    context.progress("checking the cache", 0, 4);
     LS_TRY(const at::Tensor whole, logitsInPieces(context, plan, prompt.ids, prompt.ids.size()));
     add("untapped", "A pass that nothing looks into gives the logits of float64", rowDifference(whole, exact),
         bars.exact);
-    context.progress("checking the cache", 1, 3);
+    context.progress("checking the cache", 1, 4);
     LS_TRY(const at::Tensor steps, logitsInPieces(context, plan, prompt.ids, 1));
     add("cached_decode", "Token by token with the cache equals one pass", rowDifference(steps, whole), bars.same);
-    context.progress("checking the cache", 2, 3);
+    context.progress("checking the cache", 2, 4);
     LS_TRY(const at::Tensor pieces, logitsInPieces(context, plan, prompt.ids, 7));
     add("pieces", "A prompt in pieces of 7 equals one pass", rowDifference(pieces, whole), bars.same);
+    context.progress("checking the cache", 3, 4);
+    LS_TRY(const at::Tensor batched, logitsInABatch(context, plan, prompt.ids));
+    add("batch", "A prompt among others in one batch equals the prompt alone", rowDifference(batched, whole),
+        bars.same);
     return out;
 }
 
