@@ -9,7 +9,9 @@ target_compile_options(layerscope_options INTERFACE
 target_compile_definitions(layerscope_options INTERFACE QT_NO_KEYWORDS LAYERSCOPE_VERSION="${PROJECT_VERSION}")
 target_include_directories(layerscope_options INTERFACE ${CMAKE_SOURCE_DIR})
 if(LAYERSCOPE_SANITIZE)
-    target_compile_options(layerscope_options INTERFACE -fsanitize=${LAYERSCOPE_SANITIZE} -fno-omit-frame-pointer)
+    # A finding ends the program: a fuzzer or a test would go on after a line on stderr.
+    target_compile_options(layerscope_options INTERFACE -fsanitize=${LAYERSCOPE_SANITIZE} -fno-sanitize-recover=all
+        -fno-omit-frame-pointer)
     target_link_options(layerscope_options INTERFACE -fsanitize=${LAYERSCOPE_SANITIZE})
 endif()
 

@@ -149,7 +149,7 @@ void TestChatTemplate::hostileTemplates_areStopped_data()
     QTest::addColumn<QString>("source");
     QTest::addColumn<QString>("error");
     const QString tooLong = "The template runs too long.", tooMuch = "The template makes too much text.",
-                  tooDeep = "The template is nested too deeply.";
+                  tooDeep = "The template is nested too deeply.", tooWide = "The width of the format is too large.";
     const QString loops = "{% for a in range(99999) %}{% for b in range(99999) %}";
     const auto repeat = [](const QString& part, int count) { return part.repeated(count); };
     QTest::newRow("loops") << loops + "{% endfor %}{% endfor %}" << tooLong;
@@ -159,6 +159,12 @@ void TestChatTemplate::hostileTemplates_areStopped_data()
     QTest::newRow("repeating") << "{{ 'abc' * 999999999999 }}" << tooMuch;
     QTest::newRow("repeating a list") << "{{ [1] * 999999999 }}" << tooMuch;
     QTest::newRow("width") << "{{ 'a'.center(999999999999) }}" << tooMuch;
+    QTest::newRow("width of a format") << "{{ '%99999s' % 'a' }}" << tooWide;
+    QTest::newRow("width beyond 64 bits") << "{{ '%18446744073709551617s' % 'a' }}" << tooWide; // 1, modulo 2^64
+    QTest::newRow("precision beyond 64 bits") << "{{ '%.18446744073709551617f' % 1.5 }}" << tooWide;
+    QTest::newRow("width from a value") << "{{ '%*s' % (99999, 'a') }}" << tooWide;
+    QTest::newRow("digits after the width from a value") << "{{ '%*5s' % (3, 'a') }}"
+                                                         << "unsupported format character '5' (0x35) at index 2";
     QTest::newRow("endless macro") << "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"
                                    << "maximum recursion depth exceeded";
     QTest::newRow("endless loop") << "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}"

@@ -57,18 +57,21 @@ private:
 
 std::int64_t PercentFormatter::number(char& c)
 {
-    std::int64_t value = 0;
+    const auto small = [](std::int64_t width) {
+        if (width > kMaxWidth || width < -kMaxWidth)
+            throw Failure{"The width of the format is too large."};
+        return width;
+    };
     if (c == '*') {
         const Value given = argument();
         if (!integerOf(given))
             throw Failure{"* wants int"};
-        value = *integerOf(given);
         c = next();
+        return small(*integerOf(given));
     }
+    std::int64_t value = 0;
     for (; c >= '0' && c <= '9'; c = next())
-        value = value * 10 + (c - '0');
-    if (value > kMaxWidth || value < -kMaxWidth)
-        throw Failure{"The width of the format is too large."};
+        value = small(value * 10 + (c - '0'));
     return value;
 }
 
