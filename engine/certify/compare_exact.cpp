@@ -150,7 +150,7 @@ private:
 
 CheckBars checkBars(const Model& model)
 {
-    return model.dtype() == at::kFloat ? CheckBars{1e-5, 1e-4} : CheckBars{5e-2, 5e-2};
+    return model.info().dtype == "float32" ? CheckBars{1e-5, 1e-4} : CheckBars{5e-2, 5e-2};
 }
 
 Status compareWithExact(const ExperimentContext& context, const PlanPtr& plan, const CertifyPrompt& prompt,

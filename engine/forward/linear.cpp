@@ -10,6 +10,8 @@
 
 #include <c10/util/BFloat16.h>
 
+#include <algorithm>
+
 namespace ls {
 
 namespace {
@@ -37,13 +39,28 @@ at::Tensor projectRow(const at::Tensor& x, const at::Tensor& weight, const at::T
     return y;
 }
 
+/// Some rows at a time: a vocabulary as float32 can be larger than the model.
+at::Tensor projectDecoded(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias)
+{
+    constexpr std::int64_t kRows = 4096;
+    const at::Tensor in = x.to(at::kFloat);
+    at::Tensor y = at::empty({x.size(0), weight.rows()}, at::kFloat);
+    for (std::int64_t row = 0; row < weight.rows(); row += kRows) {
+        const std::int64_t count = std::min(kRows, weight.rows() - row);
+        y.narrow(1, row, count).copy_(at::linear(in, weight.denseRows(row, count)));
+    }
+    return bias.defined() ? y.add_(bias) : y;
+}
+
 } // namespace
 
-at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias)
+at::Tensor project(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias)
 {
+    if (weight.native())
+        return projectDecoded(x, weight, bias);
     if (x.size(0) == 1)
-        return projectRow(x, weight, bias);
-    const at::Tensor y = at::linear(x.to(weight.scalar_type()), weight);
+        return projectRow(x, weight.dense(), bias);
+    const at::Tensor y = at::linear(x.to(weight.denseType()), weight.dense());
     return bias.defined() ? y.to(at::kFloat).add_(bias) : y;
 }
 

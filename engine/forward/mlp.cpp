@@ -18,7 +18,8 @@ namespace {
 
 /// The matrices of one expert, or of the only MLP.
 struct Matrices {
-    at::Tensor gate, up, down, gateBias, upBias, downBias;
+    WeightMatrix gate, up, down;
+    at::Tensor gateBias, upBias, downBias;
 };
 
 at::Tensor activated(const at::Tensor& x, Activation activation)
@@ -53,10 +54,11 @@ at::Tensor runOne(const at::Tensor& h, const Matrices& m, const ModelConfig& con
 
 Matrices expertOf(const BlockWeights& w, std::int64_t expert)
 {
-    const auto slice = [&](const at::Tensor& stack) {
-        return stack.defined() ? stack.select(0, expert) : at::Tensor();
+    const auto matrix = [&](const WeightMatrix& stack) {
+        return stack.defined() ? stack.expert(expert) : WeightMatrix();
     };
-    return {slice(w.wGate), slice(w.wUp), slice(w.wDown), slice(w.bGate), slice(w.bUp), slice(w.bDown)};
+    const auto bias = [&](const at::Tensor& stack) { return stack.defined() ? stack.select(0, expert) : at::Tensor(); };
+    return {matrix(w.wGate), matrix(w.wUp), matrix(w.wDown), bias(w.bGate), bias(w.bUp), bias(w.bDown)};
 }
 
 at::Tensor runMixture(const at::Tensor& h, const BlockWeights& w, const ModelConfig& config)

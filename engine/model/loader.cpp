@@ -178,6 +178,7 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
         options.checked();
     LS_CHECK(checkMemory(info));
     LS_CHECK(readTensors(specs, options, info));
+    model->m_cacheType = options.dtype == "float32" ? at::kFloat : at::kBFloat16;
     if (model->m_config.tiedEmbedding)
         model->m_weights.unembedding = model->m_weights.embedding;
     return std::shared_ptr<const Model>(std::move(model));

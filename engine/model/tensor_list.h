@@ -21,7 +21,29 @@ struct TensorSpec {
     int headWidth = 0;         ///< for RotaryPairs and PerHead
     std::int64_t firstRow = 0; ///< where an expert of a stack begins
     struct Target {
-        at::Tensor* tensor = nullptr;
+        Target(at::Tensor* vector, std::vector<std::int64_t> extents)
+            : tensor(vector)
+            , shape(std::move(extents))
+        {
+        }
+        Target(WeightMatrix* weights, std::vector<std::int64_t> extents)
+            : matrix(weights)
+            , shape(std::move(extents))
+        {
+        }
+        bool filled() const { return tensor ? tensor->defined() : matrix->defined(); }
+        const void* place() const { return tensor ? static_cast<const void*>(tensor) : matrix; }
+        const at::Tensor& dense() const { return tensor ? *tensor : matrix->tensor(); }
+        void fill(at::Tensor values) const
+        {
+            if (tensor)
+                *tensor = std::move(values);
+            else
+                *matrix = std::move(values);
+        }
+
+        at::Tensor* tensor = nullptr; ///< one of the two
+        WeightMatrix* matrix = nullptr;
         std::vector<std::int64_t> shape;
     };
     std::vector<Target> targets; ///< one, or the parts of a fused matrix

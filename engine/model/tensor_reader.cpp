@@ -105,7 +105,7 @@ Place placeOf(const TensorSpec& spec, std::int64_t r)
 
 void store(const TensorSpec& spec, Place place, std::int64_t column, std::span<const float> values)
 {
-    at::Tensor& tensor = *spec.targets[place.target].tensor;
+    const at::Tensor& tensor = spec.targets[place.target].dense();
     const std::int64_t at = place.row * spec.width() + column;
     if (tensor.scalar_type() == at::kFloat)
         std::copy(values.begin(), values.end(), tensor.data_ptr<float>() + at);
@@ -160,10 +160,10 @@ Status readRows(const TensorSpec& spec, const StoredRows& rows, std::int64_t beg
 Result<WeightMemory> WeightMemory::reserve(const std::vector<TensorSpec>& specs, at::ScalarType dtype)
 {
     std::int64_t bytes = 0;
-    std::set<const at::Tensor*> counted; // experts of a folder share a target
+    std::set<const void*> counted; // experts of a folder share a target
     for (const TensorSpec& spec : specs)
         for (const TensorSpec::Target& target : spec.targets)
-            if (counted.insert(target.tensor).second)
+            if (counted.insert(target.place()).second)
                 bytes += paddedBytes(target.shape, typeOf(spec, dtype));
     WeightMemory out;
     out.m_memory = std::make_shared<kernels::HugeMemory>(bytes);
@@ -185,8 +185,8 @@ Status readTensor(const TensorSpec& spec, at::ScalarType dtype, WeightMemory& me
 {
     LS_TRY(const StoredRows rows, storedRows(spec));
     for (const TensorSpec::Target& target : spec.targets)
-        if (!target.tensor->defined())
-            *target.tensor = memory.take(target.shape, typeOf(spec, dtype));
+        if (!target.filled())
+            target.fill(memory.take(target.shape, typeOf(spec, dtype)));
     constexpr std::int64_t kSmall = 1 << 16; // values below which a thread costs more than it gains
     const std::int64_t most = rows.count * rows.width < kSmall ? 1 : std::thread::hardware_concurrency();
     const std::int64_t parts = std::clamp<std::int64_t>(most, 1, rows.count);
