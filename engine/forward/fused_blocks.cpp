@@ -356,7 +356,7 @@ private:
                 tap(Site::MlpAct, act);
             };
         at::Tensor out = at::from_blob(target.out, {m_n, m_d}, at::kFloat);
-        const at::Tensor result = runMlp(h, m_weights, m_config, onTap);
+        const at::Tensor result = runMlp(h, m_weights, m_config, ForwardPath::Fused, onTap);
         if (target.add)
             out.add_(result);
         else

@@ -1,5 +1,8 @@
 #include "engine/forward/linear.h"
 
+#include "engine/forward/fused_workspace.h"
+#include "engine/forward/kernel_pool.h"
+
 #include "kernels/cpu/matvec.h"
 #include "kernels/cpu/rms_norm.h"
 
@@ -62,6 +65,18 @@ at::Tensor project(const at::Tensor& x, const WeightMatrix& weight, const at::Te
         return projectRow(x, weight.dense(), bias);
     const at::Tensor y = at::linear(x.to(weight.denseType()), weight.dense());
     return bias.defined() ? y.to(at::kFloat).add_(bias) : y;
+}
+
+at::Tensor projectOnKernels(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias)
+{
+    const kernels::Matrix matrix = weight.matrix();
+    FusedWorkspace& space = FusedWorkspace::ofThread();
+    at::Tensor y = at::empty({x.size(0), matrix.rows}, at::kFloat);
+    space.set(kernelPool(), {matrix}, x.const_data_ptr<float>(), int(x.size(0)), matrix.cols);
+    const kernels::Product product{&matrix, y.data_ptr<float>(), matrix.rows, false,
+                                   bias.defined() ? bias.const_data_ptr<float>() : nullptr};
+    kernels::multiply(kernelPool(), space.input, {&product, 1});
+    return y;
 }
 
 at::Tensor normalise(const at::Tensor& x, const Norm& norm, const ModelConfig& config)

@@ -9,6 +9,9 @@ namespace ls {
 /// in W's dtype. A native matrix is decoded to float32 on the way. bias: float32 [out] or undefined.
 at::Tensor project(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias = {});
 
+/// The same on kernels/cpu, always float32 -> [n, out]; x: contiguous rows.
+at::Tensor projectOnKernels(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias = {});
+
 /// Normalised rows of x (float32, contiguous), each of the norm's width; x itself where the norm is undefined.
 at::Tensor normalise(const at::Tensor& x, const Norm& norm, const ModelConfig& config);
 

@@ -70,7 +70,7 @@ at::Tensor mlpBranch(const ModelConfig& config, const BlockWeights& weights, con
             step.tap(Site::MlpPre, layer, pre);
             step.tap(Site::MlpAct, layer, act);
         };
-    return runMlp(h, weights, config, tap);
+    return runMlp(h, weights, config, ForwardPath::Plain, tap);
 }
 
 } // namespace

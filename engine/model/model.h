@@ -19,7 +19,7 @@ class Tokenizer;
 class ChatTemplate;
 
 struct LoadOptions {
-    std::string dtype = "float32"; ///< float32 | bfloat16
+    std::string dtype = "float32"; ///< float32 | bfloat16 | quantised (GGUF: blocks as they are)
     std::string device = "cpu";
     int contextLength = 0;
     std::function<void(const char* stage, double done, double total)> progress;
