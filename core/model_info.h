@@ -14,7 +14,7 @@ struct ModelInfo {
     std::string name;        ///< "SmolLM2-135M-Instruct"
     std::string family;      ///< "llama"
     std::string storedType;  ///< "Q4_1" (most bytes), "BF16"
-    std::string dtype;       ///< run dtype: "float32" or "bfloat16"
+    std::string dtype;       ///< run dtype: "float32", "bfloat16" or "quantised"
     std::string device;      ///< "cpu", "cuda:0"
     std::string license;     ///< as the file says, may be empty
     std::string fingerprint; ///< xxh3 of file size, header and sampled tensor bytes; key of caches

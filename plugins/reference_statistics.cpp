@@ -46,7 +46,7 @@ Result<std::shared_ptr<const ReferenceStatistics>> ReferenceStatistics::of(const
     LS_TRY(std::vector<std::int32_t> ids, model->tokenizer().tokenize(referenceText()));
     ids.resize(std::min({ids.size(), kTokens, std::size_t(model->info().contextLength)}));
     const ModelConfig& config = model->config();
-    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model->dtype());
+    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model->cacheType());
     Streams streams;
     LS_TRY(
         const at::Tensor logits,

@@ -26,8 +26,10 @@ bool verbose = false;
 void EngineFlags::addTo(CLI::App& command)
 {
     command.add_option("--device", device, "Device: cpu")->capture_default_str();
-    command.add_option("--dtype", dtype, "Type of the weights while running: float32 or bfloat16")
-        ->check(CLI::IsMember({"float32", "bfloat16"}))
+    command
+        .add_option("--dtype", dtype,
+                    "Type of the weights while running: float32, bfloat16 or, for GGUF files, quantised (as stored)")
+        ->check(CLI::IsMember({"float32", "bfloat16", "quantised"}))
         ->capture_default_str();
     command.add_option("--context-length", contextLength, "Tokens the cache can hold (0: as trained)")
         ->check(CLI::NonNegativeNumber);

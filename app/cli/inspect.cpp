@@ -17,7 +17,7 @@ struct Options {
 
 std::string shortText(const json& value)
 {
-    constexpr std::size_t kLongest = 100;
+    constexpr std::size_t kLongest = 140;
     if (value.is_array() && value.size() > 8)
         return fmt::format("({} entries)", value.size());
     std::string text = value.is_string() ? value.get<std::string>() : jsonLine(value);
@@ -65,7 +65,7 @@ void addCertificates(json& info)
 {
     const std::string fingerprint = info.value("fingerprint", std::string());
     json lines = json::object();
-    for (const char* dtype : {"float32", "bfloat16"}) {
+    for (const char* dtype : {"float32", "bfloat16", "quantised"}) {
         const auto certificate = loadCertificate(certificatePath(fingerprint, dtype));
         if (certificate)
             lines[dtype] = summaryLine(certificate.value());

@@ -6,7 +6,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/clamp_max.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
@@ -31,9 +30,9 @@ at::Tensor wide(const at::Tensor& x)
 }
 
 /// x W^T + b.
-at::Tensor affine(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias)
+at::Tensor affine(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias)
 {
-    at::Tensor y = at::matmul(x, wide(weight).transpose(0, 1));
+    at::Tensor y = at::matmul(x, wide(weight.dense()).transpose(0, 1));
     return bias.defined() ? y.add_(wide(bias)) : y;
 }
 
@@ -58,7 +57,12 @@ at::Tensor hidden(std::int64_t n, int window)
     return window > 0 ? out.logical_or(distance.ge(window)) : out;
 }
 
-at::Tensor expertOf(const at::Tensor& stack, std::int64_t index)
+WeightMatrix expertOf(const WeightMatrix& stack, std::int64_t index)
+{
+    return stack.defined() ? stack.expert(index) : WeightMatrix();
+}
+
+at::Tensor biasOf(const at::Tensor& stack, std::int64_t index)
 {
     return stack.defined() ? stack.select(0, index) : at::Tensor();
 }
@@ -89,7 +93,7 @@ at::Tensor ExactForward::norm(const at::Tensor& x, const Norm& norm) const
 void ExactForward::embed()
 {
     const Weights& weights = m_model.weights();
-    m_stream = wide(at::embedding(weights.embedding, at::tensor(m_ids, at::kLong))).mul(m_config.embeddingScale);
+    m_stream = wide(weights.embedding.rowsAt(at::tensor(m_ids, at::kLong))).mul(m_config.embeddingScale);
     if (weights.positions.defined())
         m_stream = m_stream + wide(weights.positions.narrow(0, 0, m_stream.size(0)));
     m_visit({Site::Embed, -1}, m_stream);
@@ -107,7 +111,7 @@ at::Tensor ExactForward::attention(int layer)
     const std::int64_t n = m_stream.size(0), heads = m_config.headCount, kvHeads = m_config.kvHeadCount;
     const at::Tensor h = norm(m_stream, w.attnNorm);
     m_visit({Site::AttnNorm, layer}, h);
-    const auto heading = [&](const at::Tensor& weight, const at::Tensor& bias, const Norm& headNorm,
+    const auto heading = [&](const WeightMatrix& weight, const at::Tensor& bias, const Norm& headNorm,
                              std::int64_t count) {
         const at::Tensor x = norm(affine(h, weight, bias), headNorm).view({n, count, m_config.headWidth});
         return kind.rotary < 0 ? x : rotated(x, m_config.rotaries[std::size_t(kind.rotary)]);
@@ -133,8 +137,8 @@ at::Tensor ExactForward::attention(int layer)
     return affine(z.view({n, heads * m_config.headWidth}), w.wo, w.bo);
 }
 
-at::Tensor ExactForward::expert(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& up,
-                                const at::Tensor& down, const at::Tensor& gateBias, const at::Tensor& upBias,
+at::Tensor ExactForward::expert(const at::Tensor& x, const WeightMatrix& gate, const WeightMatrix& up,
+                                const WeightMatrix& down, const at::Tensor& gateBias, const at::Tensor& upBias,
                                 const at::Tensor& downBias, int layer) const
 {
     const at::Tensor first = m_config.gated ? affine(x, gate, gateBias) : affine(x, up, upBias);
@@ -179,7 +183,7 @@ at::Tensor ExactForward::mixture(const at::Tensor& h, int layer) const
             const auto index = chosen[e].item<std::int64_t>();
             const at::Tensor out =
                 expert(h.narrow(0, i, 1), expertOf(w.wGate, index), expertOf(w.wUp, index), expertOf(w.wDown, index),
-                       expertOf(w.bGate, index), expertOf(w.bUp, index), expertOf(w.bDown, index), -1);
+                       biasOf(w.bGate, index), biasOf(w.bUp, index), biasOf(w.bDown, index), -1);
             row = row + out * weights[e];
         }
         rows.push_back(row);
@@ -217,11 +221,11 @@ at::Tensor ExactForward::logits(int first)
     const at::Tensor normed = norm(m_stream, m_model.weights().finalNorm);
     m_visit({Site::FinalNorm, -1}, normed);
     const at::Tensor rows = normed.narrow(0, first, normed.size(0) - first);
-    const at::Tensor& unembedding = m_model.weights().unembedding;
+    const WeightMatrix& unembedding = m_model.weights().unembedding;
     std::vector<at::Tensor> parts;
     constexpr std::int64_t kRows = 8192; // a whole vocabulary in float64 can be larger than the model
-    for (std::int64_t at = 0; at < unembedding.size(0); at += kRows)
-        parts.push_back(affine(rows, unembedding.narrow(0, at, std::min(kRows, unembedding.size(0) - at)), {}));
+    for (std::int64_t at = 0; at < unembedding.rows(); at += kRows)
+        parts.push_back(affine(rows, unembedding.denseRows(at, std::min(kRows, unembedding.rows() - at)), {}));
     at::Tensor out = at::cat(parts, 1).div(m_config.logitDivisor);
     if (m_config.logitCap > 0)
         out = out.div(m_config.logitCap).tanh().mul(m_config.logitCap);

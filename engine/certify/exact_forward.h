@@ -29,7 +29,7 @@ public:
 private:
     at::Tensor attention(int layer);
     at::Tensor mlp(int layer);
-    at::Tensor expert(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& up, const at::Tensor& down,
+    at::Tensor expert(const at::Tensor& x, const WeightMatrix& gate, const WeightMatrix& up, const WeightMatrix& down,
                       const at::Tensor& gateBias, const at::Tensor& upBias, const at::Tensor& downBias,
                       int layer) const;
     at::Tensor mixture(const at::Tensor& h, int layer) const;

@@ -51,7 +51,7 @@ Result<nlohmann::json> runCapture(const std::shared_ptr<const Model>& model, con
 
     const ModelConfig& config = model->config();
     Forward forward(std::get<PlanPtr>(plan));
-    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model->dtype());
+    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model->cacheType());
     TapStore taps;
     taps.want(points);
     std::vector<std::int32_t> generated;

@@ -18,17 +18,27 @@ nlohmann::json configJson(const ModelConfig& config)
             {"rotary_width", config.rotaryWidth}};
 }
 
-nlohmann::json memoryJson(const ModelConfig& config, std::int64_t parameters)
+/// Without a list of what is loaded only the number of values is known.
+nlohmann::json memoryJson(const ModelConfig& config, std::int64_t parameters, std::vector<TensorSpec>* specs, bool gguf)
 {
     nlohmann::json rows = nlohmann::json::array();
-    for (const auto& [dtype, width] : {std::pair{"float32", 4}, std::pair{"bfloat16", 2}})
+    for (const auto& [dtype, width] : {std::pair{"float32", 4}, std::pair{"bfloat16", 2}, std::pair{"quantised", 2}}) {
+        const bool quantised = std::string_view(dtype) == "quantised";
+        if (quantised && (!gguf || !specs))
+            continue;
+        std::int64_t bytes = parameters * width;
+        if (specs) {
+            chooseStorage(*specs, dtype);
+            bytes = keptBytes(*specs);
+        }
         for (const int context : {512, 2048, config.trainedContext}) {
             const std::int64_t perToken = 2ll * config.blockCount * config.kvHeadCount * config.headWidth * width;
-            rows.push_back({{"dtype", dtype},
-                            {"weight_bytes", parameters * width},
-                            {"context", context},
-                            {"kv_bytes", perToken * context}});
+            rows.push_back(
+                {{"dtype", dtype}, {"weight_bytes", bytes}, {"context", context}, {"kv_bytes", perToken * context}});
+            if (const std::string converted = quantised ? conversions(*specs) : std::string(); !converted.empty())
+                rows.back()["converted"] = converted;
         }
+    }
     return rows;
 }
 
@@ -72,10 +82,11 @@ Result<nlohmann::json> inspectFile(const std::string& path)
         return info;
     }
     info["config"] = configJson(config.value());
-    info["memory"] = memoryJson(config.value(), parameters);
     Weights unused;
-    if (const auto specs = listTensors(*family.value(), *file, config.value(), unused); !specs)
+    auto specs = listTensors(*family.value(), *file, config.value(), unused);
+    if (!specs)
         refuse(info, specs.error());
+    info["memory"] = memoryJson(config.value(), parameters, specs ? &specs.value() : nullptr, file->gguf() != nullptr);
     LS_TRY(const auto points, expandTaps({"*"}, config.value()));
     for (const HookPoint point : points)
         info["sites"].push_back(hookName(point));

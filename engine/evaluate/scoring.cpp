@@ -22,7 +22,7 @@ Error wrong(std::string message)
 KvCache emptyCache(const Model& model)
 {
     const ModelConfig& config = model.config();
-    return {config.blockCount, config.kvHeadCount, config.headWidth, model.dtype()};
+    return {config.blockCount, config.kvHeadCount, config.headWidth, model.cacheType()};
 }
 
 Result<MethodSet> methodsOf(const nlohmann::json& params)

@@ -45,7 +45,7 @@ std::string textOf(const StoredCalibration& stored, const std::string& key)
 
 } // namespace
 
-at::Tensor contextTargets(const ContextCalibration& calibration, const at::Tensor& embedding,
+at::Tensor contextTargets(const ContextCalibration& calibration, const WeightMatrix& embedding,
                           std::span<const std::int32_t> ids, int first, int count)
 {
     const at::Tensor y = windowMeans(embedding, calibration.tokenMean.to(at::kDouble), ids, first, count);

@@ -28,7 +28,7 @@ inline int middleStream(int blockCount)
 }
 
 /// Targets t of the positions first..first+count-1: [count, k] float32.
-at::Tensor contextTargets(const ContextCalibration& calibration, const at::Tensor& embedding,
+at::Tensor contextTargets(const ContextCalibration& calibration, const WeightMatrix& embedding,
                           std::span<const std::int32_t> ids, int first, int count);
 /// c of one layer's states [count, d] against the targets: [count] float64.
 at::Tensor contextScores(const ContextCalibration& calibration, int stream, const at::Tensor& states,

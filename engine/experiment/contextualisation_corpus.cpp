@@ -63,13 +63,13 @@ Result<ContextFragment> tokenise(const Tokenizer& tokenizer, const nlohmann::jso
     return fragment;
 }
 
-at::Tensor meanEmbedding(const at::Tensor& embedding, const std::vector<ContextFragment>& fragments)
+at::Tensor meanEmbedding(const WeightMatrix& embedding, const std::vector<ContextFragment>& fragments)
 {
-    at::Tensor sum = at::zeros({embedding.size(1)}, at::kDouble);
+    at::Tensor sum = at::zeros({embedding.cols()}, at::kDouble);
     std::int64_t count = 0;
     for (const ContextFragment& fragment : fragments) {
         const std::vector<std::int64_t> ids(fragment.ids.begin(), fragment.ids.end());
-        sum.add_(embedding.index_select(0, at::tensor(ids, at::kLong)).to(at::kDouble).sum(0));
+        sum.add_(embedding.rowsAt(at::tensor(ids, at::kLong)).to(at::kDouble).sum(0));
         count += std::int64_t(ids.size());
     }
     return sum.div(double(count));
@@ -163,7 +163,7 @@ Result<ContextCorpus> runContextCorpus(const ExperimentContext& context)
                      fmt::format("Only {} tokens stand behind a full window.", corpus.rows()),
                      "Use more or longer paragraphs.",
                      {}};
-    const at::Tensor& embedding = context.model->weights().embedding;
+    const WeightMatrix& embedding = context.model->weights().embedding;
     corpus.tokenMean = meanEmbedding(embedding, corpus.fragments);
     const at::Tensor y = gather(corpus, [&](const ContextFragment& fragment) {
         return windowMeans(embedding, corpus.tokenMean, fragment.ids, 0, int(fragment.ids.size()));

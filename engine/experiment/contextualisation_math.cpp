@@ -28,15 +28,15 @@ at::Tensor rowsWhere(std::span<const int> foldOfRow, int fold)
 
 } // namespace
 
-at::Tensor windowMeans(const at::Tensor& embedding, const at::Tensor& centre, std::span<const std::int32_t> ids,
+at::Tensor windowMeans(const WeightMatrix& embedding, const at::Tensor& centre, std::span<const std::int32_t> ids,
                        int first, int count, int window)
 {
-    at::Tensor out = at::zeros({count, embedding.size(1)}, at::kDouble);
+    at::Tensor out = at::zeros({count, embedding.cols()}, at::kDouble);
     const int begin = std::max(first, window), end = first + count;
     if (begin >= end)
         return out;
     const std::vector<std::int64_t> seen(ids.begin() + (begin - window), ids.begin() + (end - 1));
-    const at::Tensor rows = embedding.index_select(0, at::tensor(seen, at::kLong)).to(at::kDouble);
+    const at::Tensor rows = embedding.rowsAt(at::tensor(seen, at::kLong)).to(at::kDouble);
     const at::Tensor means = rows.unfold(0, window, 1).mean(-1); // [end - begin, d]
     out.narrow(0, begin - first, end - begin).copy_(means.sub(centre));
     return out;

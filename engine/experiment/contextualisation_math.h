@@ -1,5 +1,7 @@
 #pragma once
 
+#include "engine/model/weight_matrix.h"
+
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -18,7 +20,7 @@ inline constexpr double kSinkFactor = 10;    ///< a norm of so many medians at t
 
 /// Mean embedding row of the `window` ids before each of the positions first..first+count-1, less `centre` [d].
 /// embedding [vocab, d]; result [count, d]; rows of positions below `window` are 0.
-at::Tensor windowMeans(const at::Tensor& embedding, const at::Tensor& centre, std::span<const std::int32_t> ids,
+at::Tensor windowMeans(const WeightMatrix& embedding, const at::Tensor& centre, std::span<const std::int32_t> ids,
                        int first, int count, int window = kContextWindow);
 
 /// The directions of largest variance of the rows of y [n, d], as columns [d, min(count, d)], largest first.

@@ -50,7 +50,7 @@ Result<at::Tensor> captureStreams(Forward& forward, std::span<const std::int32_t
 {
     const Model& model = forward.plan().model();
     const ModelConfig& config = model.config();
-    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model.dtype());
+    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model.cacheType());
     StreamSink sink(lastOnly);
     LS_TRY([[maybe_unused]] const at::Tensor logits,
            forward.run({ids, int(ids.size()), false, &sink, interrupted}, cache));

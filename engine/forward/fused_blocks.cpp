@@ -40,8 +40,8 @@ kernels::Gate gateOf(Activation activation)
 
 BlockMatrices matricesOf(const BlockWeights& w)
 {
-    const auto of = [](const at::Tensor& weight) {
-        return weight.defined() && weight.dim() == 2 ? matrixOf(weight) : kernels::Matrix();
+    const auto of = [](const WeightMatrix& weight) {
+        return weight.experts() == 0 ? weight.matrix() : kernels::Matrix();
     };
     return {of(w.wq), of(w.wk), of(w.wv), of(w.wo), of(w.wGate), of(w.wUp), of(w.wDown)};
 }
@@ -356,7 +356,7 @@ private:
                 tap(Site::MlpAct, act);
             };
         at::Tensor out = at::from_blob(target.out, {m_n, m_d}, at::kFloat);
-        const at::Tensor result = runMlp(h, m_weights, m_config, onTap);
+        const at::Tensor result = runMlp(h, m_weights, m_config, ForwardPath::Fused, onTap);
         if (target.add)
             out.add_(result);
         else

@@ -15,16 +15,4 @@ kernels::WorkerPool& kernelPool()
     return *pool;
 }
 
-kernels::Matrix matrixOf(const at::Tensor& weight)
-{
-    kernels::Matrix matrix;
-    matrix.format = weight.scalar_type() == at::kFloat  ? kernels::WeightFormat::F32
-                    : weight.scalar_type() == at::kHalf ? kernels::WeightFormat::F16
-                                                        : kernels::WeightFormat::BF16;
-    matrix.rows = weight.size(0);
-    matrix.cols = weight.size(1);
-    matrix.data = static_cast<const std::uint8_t*>(weight.const_data_ptr());
-    return matrix;
-}
-
 } // namespace ls

@@ -1,5 +1,8 @@
 #include "engine/forward/linear.h"
 
+#include "engine/forward/fused_workspace.h"
+#include "engine/forward/kernel_pool.h"
+
 #include "kernels/cpu/matvec.h"
 #include "kernels/cpu/rms_norm.h"
 
@@ -9,6 +12,8 @@
 #include <ATen/ops/linear.h>
 
 #include <c10/util/BFloat16.h>
+
+#include <algorithm>
 
 namespace ls {
 
@@ -37,14 +42,41 @@ at::Tensor projectRow(const at::Tensor& x, const at::Tensor& weight, const at::T
     return y;
 }
 
+/// Some rows at a time: a vocabulary as float32 can be larger than the model.
+at::Tensor projectDecoded(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias)
+{
+    constexpr std::int64_t kRows = 4096;
+    const at::Tensor in = x.to(at::kFloat);
+    at::Tensor y = at::empty({x.size(0), weight.rows()}, at::kFloat);
+    for (std::int64_t row = 0; row < weight.rows(); row += kRows) {
+        const std::int64_t count = std::min(kRows, weight.rows() - row);
+        y.narrow(1, row, count).copy_(at::linear(in, weight.denseRows(row, count)));
+    }
+    return bias.defined() ? y.add_(bias) : y;
+}
+
 } // namespace
 
-at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias)
+at::Tensor project(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias)
 {
+    if (weight.native())
+        return projectDecoded(x, weight, bias);
     if (x.size(0) == 1)
-        return projectRow(x, weight, bias);
-    const at::Tensor y = at::linear(x.to(weight.scalar_type()), weight);
+        return projectRow(x, weight.dense(), bias);
+    const at::Tensor y = at::linear(x.to(weight.denseType()), weight.dense());
     return bias.defined() ? y.to(at::kFloat).add_(bias) : y;
+}
+
+at::Tensor projectOnKernels(const at::Tensor& x, const WeightMatrix& weight, const at::Tensor& bias)
+{
+    const kernels::Matrix matrix = weight.matrix();
+    FusedWorkspace& space = FusedWorkspace::ofThread();
+    at::Tensor y = at::empty({x.size(0), matrix.rows}, at::kFloat);
+    space.set(kernelPool(), {matrix}, x.const_data_ptr<float>(), int(x.size(0)), matrix.cols);
+    const kernels::Product product{&matrix, y.data_ptr<float>(), matrix.rows, false,
+                                   bias.defined() ? bias.const_data_ptr<float>() : nullptr};
+    kernels::multiply(kernelPool(), space.input, {&product, 1});
+    return y;
 }
 
 at::Tensor normalise(const at::Tensor& x, const Norm& norm, const ModelConfig& config)

@@ -18,7 +18,8 @@ namespace {
 
 /// The matrices of one expert, or of the only MLP.
 struct Matrices {
-    at::Tensor gate, up, down, gateBias, upBias, downBias;
+    WeightMatrix gate, up, down;
+    at::Tensor gateBias, upBias, downBias;
 };
 
 at::Tensor activated(const at::Tensor& x, Activation activation)
@@ -33,8 +34,10 @@ at::Tensor activated(const at::Tensor& x, Activation activation)
     }
 }
 
-at::Tensor runOne(const at::Tensor& h, const Matrices& m, const ModelConfig& config, const MlpTap& tap)
+at::Tensor runOne(const at::Tensor& h, const Matrices& m, const ModelConfig& config, ForwardPath path,
+                  const MlpTap& tap)
 {
+    const auto project = path == ForwardPath::Fused ? projectOnKernels : ls::project;
     const at::Tensor pre = project(h, config.gated ? m.gate : m.up, config.gated ? m.gateBias : m.upBias);
     at::Tensor act;
     if (config.activation == Activation::ClampedSwiglu) {
@@ -53,13 +56,14 @@ at::Tensor runOne(const at::Tensor& h, const Matrices& m, const ModelConfig& con
 
 Matrices expertOf(const BlockWeights& w, std::int64_t expert)
 {
-    const auto slice = [&](const at::Tensor& stack) {
-        return stack.defined() ? stack.select(0, expert) : at::Tensor();
+    const auto matrix = [&](const WeightMatrix& stack) {
+        return stack.defined() ? stack.expert(expert) : WeightMatrix();
     };
-    return {slice(w.wGate), slice(w.wUp), slice(w.wDown), slice(w.bGate), slice(w.bUp), slice(w.bDown)};
+    const auto bias = [&](const at::Tensor& stack) { return stack.defined() ? stack.select(0, expert) : at::Tensor(); };
+    return {matrix(w.wGate), matrix(w.wUp), matrix(w.wDown), bias(w.bGate), bias(w.bUp), bias(w.bDown)};
 }
 
-at::Tensor runMixture(const at::Tensor& h, const BlockWeights& w, const ModelConfig& config)
+at::Tensor runMixture(const at::Tensor& h, const BlockWeights& w, const ModelConfig& config, ForwardPath path)
 {
     const at::Tensor probabilities = at::softmax(project(h, w.router, w.routerBias).to(at::kFloat), -1);
     auto [weights, chosen] = at::topk(probabilities, config.expertsUsed, -1);
@@ -83,11 +87,11 @@ at::Tensor runMixture(const at::Tensor& h, const BlockWeights& w, const ModelCon
         if (rows.empty())
             continue;
         if (h.size(0) == 1) { // decode: nothing to gather
-            out.add_(runOne(h, expertOf(w, expert), config, {}), scales[0]);
+            out.add_(runOne(h, expertOf(w, expert), config, path, {}), scales[0]);
             continue;
         }
         const at::Tensor index = at::tensor(rows, at::kLong);
-        const at::Tensor result = runOne(h.index_select(0, index), expertOf(w, expert), config, {});
+        const at::Tensor result = runOne(h.index_select(0, index), expertOf(w, expert), config, path, {});
         out.index_add_(0, index, result.mul(at::tensor(scales, at::kFloat).unsqueeze(1)));
     }
     return out;
@@ -95,11 +99,12 @@ at::Tensor runMixture(const at::Tensor& h, const BlockWeights& w, const ModelCon
 
 } // namespace
 
-at::Tensor runMlp(const at::Tensor& h, const BlockWeights& w, const ModelConfig& config, const MlpTap& tap)
+at::Tensor runMlp(const at::Tensor& h, const BlockWeights& w, const ModelConfig& config, ForwardPath path,
+                  const MlpTap& tap)
 {
     if (config.expertCount > 0)
-        return runMixture(h, w, config);
-    return runOne(h, {w.wGate, w.wUp, w.wDown, w.bGate, w.bUp, w.bDown}, config, tap);
+        return runMixture(h, w, config, path);
+    return runOne(h, {w.wGate, w.wUp, w.wDown, w.bGate, w.bUp, w.bDown}, config, path, tap);
 }
 
 } // namespace ls

@@ -19,25 +19,25 @@ at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights,
     const BlockPlan& block = plan.blocks()[std::size_t(layer)];
     const at::Tensor h = normalise(stream, weights.attnNorm, config);
     step.tap(Site::AttnNorm, layer, h);
-    const auto turned = [&](const at::Tensor& weight, const at::Tensor& bias, const Norm& norm, int heads) {
+    const auto turned = [&](const WeightMatrix& weight, const at::Tensor& bias, const Norm& norm, int heads) {
         at::Tensor x = normalise(project(h, weight, bias).to(at::kFloat), norm, config);
         x = x.view({step.n, heads, config.headWidth});
         if (kind.rotary >= 0)
             angles.rotate(x, kind.rotary, step.first);
-        return x.to(weight.scalar_type());
+        return x.to(weight.denseType());
     };
     AttentionInput input;
     input.q = turned(weights.wq, weights.bq, weights.qNorm, config.headCount);
     const at::Tensor k = turned(weights.wk, weights.bk, weights.kNorm, config.kvHeadCount);
     const at::Tensor v = project(h, weights.wv, weights.bv)
-                             .to(weights.wv.scalar_type())
+                             .to(weights.wv.denseType())
                              .view({step.n, config.kvHeadCount, config.headWidth});
     step.tap(Site::AttnQ, layer, input.q);
     step.tap(Site::AttnK, layer, k);
     step.tap(Site::AttnV, layer, v);
     cache.append(layer, k, v, step.first);
-    input.k = cache.keys(layer);
-    input.v = cache.values(layer);
+    input.k = cache.keys(layer).to(input.q.scalar_type());
+    input.v = cache.values(layer).to(input.q.scalar_type());
     input.positions = cache.positions(layer);
     input.firstPosition = step.first;
     input.promptLength = step.promptLength;
@@ -70,7 +70,7 @@ at::Tensor mlpBranch(const ModelConfig& config, const BlockWeights& weights, con
             step.tap(Site::MlpPre, layer, pre);
             step.tap(Site::MlpAct, layer, act);
         };
-    return runMlp(h, weights, config, tap);
+    return runMlp(h, weights, config, ForwardPath::Plain, tap);
 }
 
 } // namespace

@@ -125,8 +125,8 @@ PlanPtr PlanBuilder::finish(MethodSet methods, Changes changes)
         if (!own)
             continue;
         const BlockWeights& shared = m_plan->m_model->weights().blocks[i];
-        const auto differs = [&](const at::Tensor& a, const at::Tensor& b) {
-            m_plan->m_ownWeightBytes += a.is_same(b) ? 0 : std::int64_t(a.nbytes());
+        const auto differs = [&](const WeightMatrix& a, const WeightMatrix& b) {
+            m_plan->m_ownWeightBytes += a.sameAs(b) ? 0 : a.bytes();
         };
         differs(own->wq, shared.wq);
         differs(own->wk, shared.wk);

@@ -82,8 +82,8 @@ public:
     explicit PlanBuilder(std::shared_ptr<const Model> model);
     const Model& model() const { return *m_plan->m_model; }
     BlockPlan& block(int layer) { return m_plan->m_blocks.at(std::size_t(layer)); }
-    /// The lane's own copy of a block's weights; the tensors inside still share storage with the model until replaced
-    /// (assign a new tensor, never write in place).
+    /// The lane's own copy of a block's weights; the matrices inside still share storage with the model until replaced
+    /// (assign a new tensor, never write in place; of a native matrix that is float32).
     BlockWeights& ownWeights(int layer);
     PlanPtr finish(MethodSet methods, Changes changes);
 

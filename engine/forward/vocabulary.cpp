@@ -17,7 +17,7 @@ at::Tensor embed(const Model& model, std::span<const std::int32_t> ids, std::spa
     const auto index = [](std::span<const std::int32_t> values) {
         return at::from_blob(const_cast<std::int32_t*>(values.data()), {std::int64_t(values.size())}, at::kInt);
     };
-    at::Tensor stream = at::embedding(weights.embedding, index(ids)).to(at::kFloat);
+    at::Tensor stream = weights.embedding.rowsAt(index(ids)).to(at::kFloat);
     if (model.config().embeddingScale != 1.0)
         stream = stream.mul(model.config().embeddingScale);
     if (weights.positions.defined())
@@ -32,7 +32,7 @@ at::Tensor logitsOf(const Model& model, const at::Tensor& normed, ForwardPath pa
     if (path == ForwardPath::Plain) {
         logits = project(normed, model.weights().unembedding).to(at::kFloat);
     } else {
-        const kernels::Matrix matrix = matrixOf(model.weights().unembedding);
+        const kernels::Matrix matrix = model.weights().unembedding.matrix();
         logits = at::empty({normed.size(0), matrix.rows}, at::kFloat);
         FusedWorkspace& space = FusedWorkspace::ofThread();
         space.set(kernelPool(), {matrix}, normed.const_data_ptr<float>(), int(normed.size(0)), matrix.cols);

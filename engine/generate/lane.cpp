@@ -23,7 +23,7 @@ private:
 KvCache emptyCache(const Model& model)
 {
     const ModelConfig& config = model.config();
-    return {config.blockCount, config.kvHeadCount, config.headWidth, model.dtype()};
+    return {config.blockCount, config.kvHeadCount, config.headWidth, model.cacheType()};
 }
 
 constexpr int kRerunPiece = 256; // positions of one call when a prefix runs again: bounds the memory of taps

@@ -103,10 +103,10 @@ ModelInfo makeInfo(const ModelFile& file, const ModelConfig& c, const LoadOption
 
 Status checkOptions(const LoadOptions& options)
 {
-    if (options.dtype != "float32" && options.dtype != "bfloat16")
+    if (options.dtype != "float32" && options.dtype != "bfloat16" && options.dtype != "quantised")
         return Error{Errc::InvalidParameter,
                      fmt::format("The run dtype {} is unknown.", options.dtype),
-                     "Choose float32 or bfloat16.",
+                     "Choose float32, bfloat16 or, for a GGUF file, quantised.",
                      {}};
     if (options.device != "cpu")
         return Error{Errc::DeviceUnavailable,
@@ -130,16 +130,17 @@ Status checkMemory(const ModelInfo& info)
 
 Status readTensors(const std::vector<TensorSpec>& specs, const LoadOptions& options, const ModelInfo& info)
 {
-    const at::ScalarType dtype = options.dtype == "float32" ? at::kFloat : at::kBFloat16;
-    LS_TRY(WeightMemory memory, WeightMemory::reserve(specs, dtype));
+    LS_TRY(WeightMemory memory, WeightMemory::reserve(specs));
+    const std::string converted = conversions(specs),
+                      stage = converted.empty() ? "reading tensors" : "reading tensors, " + converted;
     double done = 0;
     for (const TensorSpec& spec : specs) {
         if (options.cancelled && options.cancelled->load())
             return Error{Errc::Cancelled, "Loading was stopped.", {}, {}};
-        LS_CHECK(readTensor(spec, dtype, memory));
+        LS_CHECK(readTensor(spec, memory));
         done += double(spec.source->bytes.size());
         if (options.progress)
-            options.progress("reading tensors", done, double(info.fileBytes));
+            options.progress(stage.c_str(), done, double(info.fileBytes));
     }
     return success();
 }
@@ -150,6 +151,9 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
 {
     LS_CHECK(checkOptions(options));
     LS_TRY(const auto file, ModelFile::open(path));
+    if (options.dtype == "quantised" && !file->gguf())
+        return Error{Errc::NotSupported, "Only the tensors of a GGUF file run as they are quantised.",
+                     "Open this folder as float32 or bfloat16.", file->path()};
     LS_TRY(const Family* family, familyOf(*file));
 
     auto model = std::make_shared<Model>();
@@ -168,16 +172,18 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
     malloc_trim(0); // what reading the vocabulary took on the way; a model is no place to keep it
 #endif
     // everything is checked before anything is allocated
-    LS_TRY(const auto specs, listTensors(*family, *file, model->m_config, model->m_weights));
-    for (const TensorSpec& spec : specs) {
-        const std::int64_t count = spec.source->count();
-        info.parameterCount += count;
-        info.weightBytes += count * (spec.keepFloat32 || options.dtype == "float32" ? 4 : 2);
-    }
+    LS_TRY(auto specs, listTensors(*family, *file, model->m_config, model->m_weights));
+    chooseStorage(specs, options.dtype);
+    for (const TensorSpec& spec : specs)
+        info.parameterCount += spec.source->count();
+    info.weightBytes = keptBytes(specs);
     if (options.checked)
         options.checked();
     LS_CHECK(checkMemory(info));
     LS_CHECK(readTensors(specs, options, info));
+    model->m_cacheType = options.dtype == "float32"    ? at::kFloat
+                         : options.dtype == "bfloat16" ? at::kBFloat16
+                                                       : at::kHalf;
     if (model->m_config.tiedEmbedding)
         model->m_weights.unembedding = model->m_weights.embedding;
     return std::shared_ptr<const Model>(std::move(model));

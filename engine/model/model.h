@@ -19,7 +19,7 @@ class Tokenizer;
 class ChatTemplate;
 
 struct LoadOptions {
-    std::string dtype = "float32"; ///< float32 | bfloat16
+    std::string dtype = "float32"; ///< float32 | bfloat16 | quantised (GGUF: blocks as they are)
     std::string device = "cpu";
     int contextLength = 0;
     std::function<void(const char* stage, double done, double total)> progress;
@@ -43,7 +43,8 @@ public:
     /// TokenizerMissing or TokenizerUnknown when text cannot become ids; asked before encode().
     const Status& needsText() const { return m_textStatus; }
     const ChatTemplate* chatTemplate() const { return m_template.get(); } ///< null without one
-    at::ScalarType dtype() const { return m_weights.blocks.at(0).wq.scalar_type(); }
+    /// Of keys and values.
+    at::ScalarType cacheType() const { return m_cacheType; }
 
     Model();
     ~Model();
@@ -52,6 +53,7 @@ private:
     ModelInfo m_info;
     ModelConfig m_config;
     Weights m_weights;
+    at::ScalarType m_cacheType = at::kFloat;
     std::unique_ptr<Tokenizer> m_tokenizer;
     Status m_textStatus = success();
     std::unique_ptr<ChatTemplate> m_template;

@@ -197,6 +197,7 @@ private:
             spec.keepFloat32 = !isMatrix(rule.role);
             spec.elementwise = spec.keepFloat32 && rule.role != Role::Router && rule.role != Role::Positions;
             spec.addOne = m_file.folder() && m_family.folderNormsAddOne && isNorm(rule.role);
+            spec.onlyLookedUp = rule.role == Role::Embedding && !m_config.tiedEmbedding;
             spec.headWidth = m_config.headWidth;
             spec.targets = targetsOf(rule.role, m_config, m_weights, weights);
             LS_CHECK(checkShape(spec, perExpert));
@@ -213,8 +214,7 @@ private:
     {
         if (role == Role::Unembedding)
             return true;
-        const bool attention =
-            role == Role::QBias || role == Role::KBias || role == Role::VBias || role == Role::OBias;
+        const bool attention = role == Role::QBias || role == Role::KBias || role == Role::VBias || role == Role::OBias;
         const bool mlp = role == Role::GateBias || role == Role::UpBias || role == Role::DownBias;
         if (!m_file.folder() || !(attention || mlp))
             return false;

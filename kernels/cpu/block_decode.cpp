@@ -131,4 +131,36 @@ void decodeBlocks(WeightFormat format, const std::uint8_t* blocks, std::int64_t 
         decode(blocks + b * bytes, out + b * values);
 }
 
+bool blocksFinite(WeightFormat format, const std::uint8_t* blocks, std::int64_t count)
+{
+    const int bytes = blockBytes(format);
+    // a 16-bit float at `place` of each block has an exponent of ones; no early exit: the loop then runs on vectors
+    const auto anyBad = [&](int place, unsigned exponent) {
+        unsigned bad = 0;
+        for (std::int64_t b = 0; b < count; ++b)
+            bad |= unsigned((u16At(blocks + b * bytes + place) & exponent) == exponent);
+        return bad != 0;
+    };
+    constexpr unsigned kHalf = 0x7C00, kSingle = 0x7F80; // bfloat16 is the upper half of a single
+    switch (format) {
+    case WeightFormat::F32:
+        return !anyBad(2, kSingle);
+    case WeightFormat::BF16:
+        return !anyBad(0, kSingle);
+    case WeightFormat::F16:
+    case WeightFormat::Q8_0:
+    case WeightFormat::Q4_0:
+    case WeightFormat::Q5_0:
+        return !anyBad(0, kHalf);
+    case WeightFormat::Q6_K:
+        return !anyBad(208, kHalf);
+    case WeightFormat::Q4_1:
+    case WeightFormat::Q5_1:
+    case WeightFormat::Q4_K:
+    case WeightFormat::Q5_K:
+        return !anyBad(0, kHalf) && !anyBad(2, kHalf);
+    }
+    return false;
+}
+
 } // namespace ls::kernels

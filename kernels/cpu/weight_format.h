@@ -23,6 +23,9 @@ std::int64_t rowBytes(WeightFormat format, std::int64_t cols);
 /// to the last bit.
 void decodeBlocks(WeightFormat format, const std::uint8_t* blocks, std::int64_t count, float* out);
 
+/// No value, scale or minimum of consecutive blocks is NaN or infinite.
+bool blocksFinite(WeightFormat format, const std::uint8_t* blocks, std::int64_t count);
+
 float halfToFloat(std::uint16_t bits);    ///< IEEE binary16
 std::uint16_t floatToHalf(float value);   ///< nearest, ties to even
 float bfloatToFloat(std::uint16_t bits);  ///< upper half of a float32

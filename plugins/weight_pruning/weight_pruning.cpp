@@ -55,7 +55,7 @@ public:
     {
         for (const int layer : m_layers) {
             BlockWeights& own = plan.ownWeights(layer);
-            const auto prune = [&](at::Tensor& weight) { weight = pruned(weight, m_fraction); };
+            const auto prune = [&](WeightMatrix& weight) { weight = pruned(weight.dense(), m_fraction); };
             switch (m_target) {
             case Target::Mlp:
                 if (own.wGate.defined()) // plain MLPs have none
@@ -70,7 +70,7 @@ public:
                 prune(own.wo);
                 break;
             case Target::Heads:
-                own.wo = withoutWeakestHeads(own.wo, plan.model().config().headCount, m_fraction);
+                own.wo = withoutWeakestHeads(own.wo.dense(), plan.model().config().headCount, m_fraction);
                 break;
             }
         }

@@ -47,6 +47,8 @@ void TestCertificate::verdict_followsTheBars_data()
     row("not a number", "float32", {std::numeric_limits<double>::quiet_NaN()}, "fail");
     row("bfloat16 rounds more", "bfloat16", {2e-2}, "pass");
     row("a wrong block in bfloat16", "bfloat16", {0.9}, "fail");
+    row("quantised rounds inputs", "quantised", {1e-2}, "pass");
+    row("a wrong block in quantised", "quantised", {0.1}, "fail");
     row("nothing was compared", "float32", {}, "fail");
 }
 

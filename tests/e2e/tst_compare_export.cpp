@@ -69,7 +69,7 @@ constexpr int kStatements = 24;
 at::Tensor logProbs(const PlanPtr& plan, const std::vector<std::int32_t>& ids, int promptLength)
 {
     const ModelConfig& config = plan->model().config();
-    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, plan->model().dtype());
+    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, plan->model().cacheType());
     ForwardInput input;
     input.ids = ids;
     input.promptLength = promptLength;

@@ -98,6 +98,7 @@ void TestCertify::smolLm_passes_data()
     QTest::addColumn<QString>("dtype");
     QTest::newRow("float32") << QStringLiteral("float32");
     QTest::newRow("bfloat16") << QStringLiteral("bfloat16");
+    QTest::newRow("quantised") << QStringLiteral("quantised");
 }
 
 void TestCertify::smolLm_passes()

@@ -395,13 +395,13 @@ void TestFamilies::pruning_worksInEveryFamily()
         const BlockWeights &own = *compiled->blocks()[1].weights, &shared = model->weights().blocks[1];
         const auto zeroShare = [](const at::Tensor& t) { return 1.0 - t.count_nonzero().item<double>() / t.numel(); };
         if (std::string(target) == "mlp") {
-            const std::int64_t experts = own.wDown.dim() == 3 ? own.wDown.size(0) : 1;
+            const std::int64_t experts = std::max<std::int64_t>(1, own.wDown.experts());
             for (std::int64_t e = 0; e < experts; ++e)
-                for (const at::Tensor* t : {&own.wGate, &own.wUp, &own.wDown})
-                    QVERIFY(!t->defined() || zeroShare(experts > 1 ? t->select(0, e) : *t) >= 0.5);
+                for (const WeightMatrix* t : {&own.wGate, &own.wUp, &own.wDown})
+                    QVERIFY(!t->defined() || zeroShare((experts > 1 ? t->expert(e) : *t).dense()) >= 0.5);
         } else {
-            QVERIFY(zeroShare(own.wo) >= 0.5);
-            QVERIFY(own.wUp.is_same(shared.wUp));
+            QVERIFY(zeroShare(own.wo.dense()) >= 0.5);
+            QVERIFY(own.wUp.sameAs(shared.wUp));
         }
     }
     QVERIFY(logits({}).equal(dense));

@@ -246,32 +246,33 @@ void TestInvariants::pruning_touchesOnlyItsOwnCopies()
 {
     QFETCH(QString, target);
     const BlockWeights& original = m_model->weights().blocks[5];
-    const at::Tensor up = original.wUp.clone(), wo = original.wo.clone();
+    const at::Tensor up = original.wUp.dense().clone(), wo = original.wo.dense().clone();
     const double fraction = 0.4;
     const PlanPtr pruned = plan(
         m_model, {{"weight_pruning", {{"target", target.toStdString()}, {"fraction", fraction}, {"layers", {5}}}}});
     QVERIFY(pruned);
-    QVERIFY(original.wUp.equal(up) && original.wo.equal(wo));
+    QVERIFY(original.wUp.dense().equal(up) && original.wo.dense().equal(wo));
     const BlockWeights& own = *pruned->blocks()[5].weights;
+    const at::Tensor ownUp = own.wUp.dense(), ownOut = own.wo.dense();
     QCOMPARE(pruned->blocks()[6].weights, &m_model->weights().blocks[6]);
     const auto zeros = [](const at::Tensor& t) { return t.numel() - t.count_nonzero().item<std::int64_t>(); };
     if (target == QStringLiteral("mlp")) {
         const auto expected = std::int64_t(fraction * double(up.numel()));
-        QVERIFY(std::abs(zeros(own.wUp) - expected) <= zeros(up)); // zeros that were there may be among the pruned
-        QVERIFY(own.wUp.abs().masked_select(own.wUp.ne(0)).min().item<float>() >=
+        QVERIFY(std::abs(zeros(ownUp) - expected) <= zeros(up)); // zeros that were there may be among the pruned
+        QVERIFY(ownUp.abs().masked_select(ownUp.ne(0)).min().item<float>() >=
                 std::get<0>(up.abs().flatten().kthvalue(expected)).item<float>());
-        QVERIFY(own.wo.is_same(original.wo));
+        QVERIFY(own.wo.sameAs(original.wo));
         QCOMPARE(pruned->ownWeightBytes(), 3 * std::int64_t(up.nbytes()));
     } else if (target == QStringLiteral("attention")) {
-        QVERIFY(own.wUp.is_same(original.wUp));
-        QVERIFY(zeros(own.wo) >= std::int64_t(fraction * double(wo.numel())));
+        QVERIFY(own.wUp.sameAs(original.wUp));
+        QVERIFY(zeros(ownOut) >= std::int64_t(fraction * double(wo.numel())));
     } else { // floor(0.4 * 9) = 3 heads of the smallest norm
         std::vector<std::pair<float, int>> norms;
         for (int h = 0; h < 9; ++h)
             norms.emplace_back(wo.narrow(1, h * 64, 64).norm().item<float>(), h);
         std::sort(norms.begin(), norms.end());
         for (int i = 0; i < 9; ++i) {
-            const at::Tensor slice = own.wo.narrow(1, norms[std::size_t(i)].second * 64, 64);
+            const at::Tensor slice = ownOut.narrow(1, norms[std::size_t(i)].second * 64, 64);
             QCOMPARE(slice.count_nonzero().item<std::int64_t>() == 0, i < 3);
         }
     }

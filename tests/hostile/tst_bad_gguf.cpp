@@ -38,11 +38,13 @@ private:
         change(draft);
         QTest::newRow(name.c_str()) << QByteArray::fromStdString(draft.bytes());
     }
-    Verdict open(const std::string& bytes) const
+    Verdict open(const std::string& bytes, const char* dtype) const
     {
         const std::string path = m_folder.filePath(QStringLiteral("model.gguf")).toStdString();
         writeFile(path, bytes);
-        return isolated([&] { return Status(statusOf(Model::open(path, {}))); });
+        LoadOptions options;
+        options.dtype = dtype;
+        return isolated([&] { return Status(statusOf(Model::open(path, options))); });
     }
     static Status statusOf(const Result<std::shared_ptr<const Model>>& model)
     {
@@ -145,9 +147,11 @@ void TestBadGguf::goodFile_opens_data()
 void TestBadGguf::goodFile_opens()
 {
     QFETCH(QByteArray, bytes);
-    const Verdict verdict = open(bytes.toStdString());
-    QVERIFY2(verdict.ended && !verdict.refused, verdict.message.c_str());
-    QVERIFY2(verdict.peakGrowth < justifiedBytes(bytes.size()), qPrintable(QString::number(verdict.peakGrowth)));
+    for (const char* dtype : {"float32", "quantised"}) {
+        const Verdict verdict = open(bytes.toStdString(), dtype);
+        QVERIFY2(verdict.ended && !verdict.refused, verdict.message.c_str());
+        QVERIFY2(verdict.peakGrowth < justifiedBytes(bytes.size()), qPrintable(QString::number(verdict.peakGrowth)));
+    }
 }
 
 void TestBadGguf::truncations()
@@ -373,9 +377,11 @@ void TestBadGguf::badFile_isRefused_data()
 void TestBadGguf::badFile_isRefused()
 {
     QFETCH(QByteArray, bytes);
-    const Verdict verdict = open(bytes.toStdString());
-    const std::string wrong = complaint(verdict, bytes.size());
-    QVERIFY2(wrong.empty(), wrong.c_str());
+    for (const char* dtype : {"float32", "quantised"}) {
+        const Verdict verdict = open(bytes.toStdString(), dtype);
+        const std::string wrong = complaint(verdict, bytes.size());
+        QVERIFY2(wrong.empty(), fmt::format("{}: {}", dtype, wrong).c_str());
+    }
 }
 
 QTEST_GUILESS_MAIN(TestBadGguf)

@@ -98,7 +98,7 @@ private:
 inline KvCache newCache(const Model& model)
 {
     const ModelConfig& c = model.config();
-    return KvCache(c.blockCount, c.kvHeadCount, c.headWidth, model.dtype());
+    return KvCache(c.blockCount, c.kvHeadCount, c.headWidth, model.cacheType());
 }
 
 /// Greedy continuation with a cache, EOS ignored; logits: those of the prompt's last position.
