@@ -21,6 +21,35 @@ const char* launchName(Launch result)
     return "";
 }
 
+FormatSize formatSize(kernels::WeightFormat format)
+{
+    using kernels::WeightFormat;
+    switch (format) {
+    case WeightFormat::F32:
+        return {1, 4, 4};
+    case WeightFormat::F16:
+    case WeightFormat::BF16:
+        return {1, 2, 2};
+    case WeightFormat::Q8_0:
+        return {32, 34, 2};
+    case WeightFormat::Q4_0:
+        return {32, 18, 2};
+    case WeightFormat::Q4_1:
+        return {32, 20, 4};
+    case WeightFormat::Q5_0:
+        return {32, 22, 2};
+    case WeightFormat::Q5_1:
+        return {32, 24, 4};
+    case WeightFormat::Q4_K:
+        return {256, 144, 4};
+    case WeightFormat::Q5_K:
+        return {256, 176, 4};
+    case WeightFormat::Q6_K:
+        return {256, 210, 2};
+    }
+    return {};
+}
+
 #if defined(__CUDACC__)
 static thread_local cudaError_t t_error = cudaSuccess;
 

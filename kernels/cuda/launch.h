@@ -1,5 +1,7 @@
 #pragma once
 
+#include "kernels/cpu/weight_format.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -33,5 +35,11 @@ inline bool aligned(const void* pointer, std::size_t bytes)
 {
     return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
 }
+
+/// Values and bytes of a block, and how rows must be aligned; values = 0 for what no kernel reads.
+struct FormatSize {
+    int values = 0, bytes = 0, alignment = 1;
+};
+FormatSize formatSize(kernels::WeightFormat format);
 
 } // namespace ls::cuda

@@ -6,36 +6,6 @@ namespace ls::cuda {
 
 namespace {
 
-int blockColumns(WeightFormat format)
-{
-    switch (format) {
-    case WeightFormat::F32:
-    case WeightFormat::F16:
-    case WeightFormat::BF16:
-        return 1;
-    case WeightFormat::Q4_K:
-    case WeightFormat::Q5_K:
-    case WeightFormat::Q6_K:
-        return 256;
-    default:
-        return 32;
-    }
-}
-
-std::size_t alignmentOf(WeightFormat format)
-{
-    switch (format) {
-    case WeightFormat::F32:
-    case WeightFormat::Q4_1:
-    case WeightFormat::Q5_1:
-    case WeightFormat::Q4_K:
-    case WeightFormat::Q5_K:
-        return 4;
-    default:
-        return 2;
-    }
-}
-
 Launch checked(const MatvecInput& in, const MatvecMatrix* matrices, int count)
 {
     if (in.tokens < 0 || in.cols <= 0 || count < 0 || count > kMaxMatrices || (in.tokens > 1 && in.stride < in.cols))
@@ -43,11 +13,12 @@ Launch checked(const MatvecInput& in, const MatvecMatrix* matrices, int count)
     if (!aligned(in.x, 4))
         return Launch::Unaligned;
     for (int m = 0; m < count; ++m) {
-        if (int(matrices[m].format) >= kernels::kWeightFormats)
+        const FormatSize size = formatSize(matrices[m].format);
+        if (size.values == 0)
             return Launch::Unsupported;
-        if (matrices[m].rowCount < 0 || in.cols % blockColumns(matrices[m].format) != 0)
+        if (matrices[m].rowCount < 0 || in.cols % size.values != 0)
             return Launch::BadShape;
-        if (!aligned(matrices[m].rows, alignmentOf(matrices[m].format)) || !aligned(matrices[m].out, 4))
+        if (!aligned(matrices[m].rows, std::size_t(size.alignment)) || !aligned(matrices[m].out, 4))
             return Launch::Unaligned;
     }
     return Launch::Ok;

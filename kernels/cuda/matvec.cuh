@@ -18,7 +18,8 @@ struct MatvecArgs {
 constexpr int kMatvecThreads = 256;
 
 template <WeightFormat kFormat>
-constexpr bool kIsBlocks = kFormat != WeightFormat::F32&& kFormat != WeightFormat::F16&& kFormat != WeightFormat::BF16;
+constexpr bool kIsBlocks =
+    !(kFormat == WeightFormat::F32 || kFormat == WeightFormat::F16 || kFormat == WeightFormat::BF16);
 
 /// Shared bytes of one token; the reductions of the norm have 128 bytes before all.
 template <WeightFormat kFormat>
@@ -61,9 +62,6 @@ LSK_DEVICE float weightAt(const std::uint8_t* row, std::int64_t c)
     return kFormat == WeightFormat::F16 ? halfBitsToFloat(bits) : bfloatBitsToFloat(bits);
 }
 
-struct alignas(16) Words4 {
-    std::uint32_t w[4];
-};
 template <WeightFormat kFormat>
 LSK_DEVICE float valueOf(const Words4& words, int i)
 {

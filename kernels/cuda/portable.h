@@ -183,6 +183,14 @@ LSK_DEVICE T blockSum(T value, T* scratch)
     return total;
 }
 
+/// What one load takes at most; addresses are multiples of 16.
+struct alignas(16) Words4 {
+    std::uint32_t w[4];
+};
+struct alignas(16) Floats4 {
+    float v[4];
+};
+
 /// Two bytes at a time: blocks of most formats are only aligned to two.
 LSK_DEVICE std::uint32_t load32(const std::uint8_t* bytes)
 {
