@@ -11,7 +11,8 @@ namespace ls {
 ///   perplexity   `perplexity` per lane; `nll` (nats/token) per lane and B-A; intervals over windows
 ///   accuracy     `accuracy/<task>` (%) per lane, Wilson; B-A in points, paired bootstrap over items;
 ///                `mcnemar_p/<task>` B-A; with two choices `auroc/<task>` per lane and B-A (DeLong)
-///   bench        `rate/<test>` (tok/s) per lane; `speed_ratio/<test>` (x) B-A: mean seconds of A over those of B
+///   bench        `rate/<test>` (tok/s) per lane: tokens over mean seconds; `speed_ratio/<test>` (x) B-A: mean seconds
+///                of A over those of B, so the quotient of the rates
 ///   fill_in      `kl_fill_in` (nats/token) B-A
 ///   measure_cost `cost/rate` (tok/s), `cost/memory` (bytes), `cost/accuracy` (%) for lanes `with` and `without`,
 ///                and what a card shows as lane `with-without`: rate in %, memory in bytes, accuracy in points;
@@ -21,8 +22,9 @@ namespace ls {
 ///                punctuation, function and content words
 std::vector<Metric> experimentMetrics(const ExperimentData& experiment);
 
-/// Of one generation: `decode_rate` (tok/s) and `ttft` (us) per lane as the engine measured them; `kl_live`
-/// (nats/token, B-A) over the positions up to the first divergence; `perplexity_reply` per lane: of its own reply.
+/// Of one generation: `decode_rate` (tok/s) per lane over the steps that all lanes made since the last switch
+/// (shared_steps.h), `ttft` (us); `kl_live` (nats/token, B-A) from the last switch of the lane up to the first
+/// divergence; `perplexity_reply` per lane: of its own reply.
 std::vector<Metric> runMetrics(const RunData& run);
 
 /// Adds the metrics of an experiment or run to the session, where they replace those of an earlier one.

@@ -3,6 +3,7 @@
 #include "core/stats/bootstrap.h"
 #include "core/stats/hypothesis.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -24,13 +25,14 @@ std::vector<Metric> bench(const ExperimentData& experiment)
     for (auto& [test, lanes] : seconds) {
         std::map<std::string, Values> times;
         for (const auto& [lane, repetitions] : lanes) {
-            Values rates;
-            for (const auto& [repetition, value] : repetitions) {
-                times[lane].push_back(value);
-                rates.push_back(value > 0 ? tokens[test] / value : 0.0);
-            }
-            out.push_back(withInterval(metric("rate/" + test, lane, "tok/s", mean(rates), int(rates.size())),
-                                       bootstrapMean(rates)));
+            Values& of = times[lane];
+            for (const auto& [repetition, value] : repetitions)
+                of.push_back(value);
+            if (mean(of) <= 0)
+                continue;
+            const Values done(of.size(), tokens[test]);
+            out.push_back(withInterval(metric("rate/" + test, lane, "tok/s", tokens[test] / mean(of), int(of.size())),
+                                       bootstrapRatio(done, of)));
         }
         const Values &a = times["A"], &b = times["B"];
         if (!a.empty() && a.size() == b.size() && mean(b) > 0)
@@ -40,22 +42,31 @@ std::vector<Metric> bench(const ExperimentData& experiment)
     return out;
 }
 
+/// Seconds per token: rates are compared by their mean times, as everywhere.
+static Values times(const Values& rates)
+{
+    Values out;
+    for (const double rate : rates)
+        out.push_back(1 / rate);
+    return out;
+}
+
 /// What a card's cost line shows: with the card against without it, repetition by repetition and item by item.
 static void costOfCard(const Values& with, const Values& without, const Values& rightWith, const Values& rightWithout,
                        std::vector<Metric>& out)
 {
     const int n = int(with.size());
-    if (n > 0 && with.size() == without.size() && mean(without) > 0) {
-        const auto change = [&](std::span<const int> units) {
-            double a = 0, b = 0;
-            for (const int i : units) {
-                a += with[std::size_t(i)];
-                b += without[std::size_t(i)];
-            }
-            return a / b - 1;
-        };
-        out.push_back(withInterval(metric("cost/rate", kChange, "%", 100 * (mean(with) / mean(without) - 1), n),
-                                   bootstrap(n, change), 100));
+    const auto measured = [](const Values& rates) {
+        return std::all_of(rates.begin(), rates.end(), [](double r) { return r > 0; });
+    };
+    if (n > 0 && with.size() == without.size() && measured(with) && measured(without)) {
+        const Values timeWith = times(with), timeWithout = times(without);
+        auto change = bootstrapRatio(timeWithout, timeWith);
+        if (change)
+            change =
+                Estimate{change.value().value - 1, change.value().low - 1, change.value().high - 1, change.value().n};
+        out.push_back(withInterval(metric("cost/rate", kChange, "%", 100 * (mean(timeWithout) / mean(timeWith) - 1), n),
+                                   change, 100));
     }
     const int items = int(rightWith.size());
     if (items > 0 && rightWith.size() == rightWithout.size())
@@ -81,9 +92,11 @@ std::vector<Metric> cost(const ExperimentData& experiment)
             kl.push_back(row.at("value"));
     }
     std::vector<Metric> out;
-    for (const auto& [lane, values] : rate)
-        out.push_back(
-            withInterval(metric("cost/rate", lane, "tok/s", mean(values), int(values.size())), bootstrapMean(values)));
+    for (const auto& [lane, values] : rate) {
+        const Values each = times(values), ones(values.size(), 1.0);
+        out.push_back(withInterval(metric("cost/rate", lane, "tok/s", 1 / mean(each), int(values.size())),
+                                   bootstrapRatio(ones, each)));
+    }
     for (const auto& [lane, values] : correct) {
         const int n = int(values.size()), right = int(std::lround(mean(values) * n));
         out.push_back(withInterval(metric("cost/accuracy", lane, "%", 100.0 * right / n, n), wilson(right, n), 100));

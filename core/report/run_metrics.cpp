@@ -1,5 +1,6 @@
 #include "core/report/metric_parts.h"
 #include "core/report/metrics.h"
+#include "core/report/shared_steps.h"
 
 #include <cmath>
 
@@ -13,11 +14,12 @@ std::vector<Metric> runMetrics(const RunData& run)
     std::vector<Metric> out;
     for (const LaneData& lane : run.lanes) {
         Values logprobs, kl;
+        const int since = lastSwitch(run, lane.name); // KL of the methods the lane ends with
         for (std::size_t i = 0; i < lane.tokens.size(); ++i) {
             if (lane.tokens[i].origin != "generated")
                 continue;
             logprobs.push_back(lane.tokens[i].logprob);
-            if (lane.divergence && int(i) > *lane.divergence)
+            if (int(i) < since || (lane.divergence && int(i) > *lane.divergence))
                 continue;
             if (const TapValue* tap = lane.tap("kl", int(i)))
                 for (const float value : tap->value.floats())
@@ -29,8 +31,8 @@ std::vector<Metric> runMetrics(const RunData& run)
             each.specHash = specHash(lane.methods);
             out.push_back(std::move(each));
         };
-        if (lane.tokensPerSecond > 0)
-            add(metric("decode_rate", lane.name, "tok/s", lane.tokensPerSecond, n), "live");
+        if (const auto rate = decodeRate(run, lane))
+            add(metric("decode_rate", lane.name, "tok/s", *rate, std::max(1, sharedSteps(run).count)), "live");
         if (lane.ttftUs > 0)
             add(metric("ttft", lane.name, "us", double(lane.ttftUs), 1), "live");
         if (n > 0)

@@ -1,4 +1,5 @@
 #include "core/report/report_parts.h"
+#include "core/report/shared_steps.h"
 #include "core/spec/method_schema.h"
 #include "core/stats/bootstrap.h"
 #include "core/stats/summary.h"
@@ -92,10 +93,10 @@ Section summary(const Context& context)
     std::string words;
     for (const LaneData& lane : run.lanes) {
         const Metric* kl = find(context.runMetrics, "kl_live", lane.name + "-A");
-        table.rows.push_back(
-            {lane.name, methodText(lane.methods), double(lane.tokens.size() - std::size_t(lane.promptTokens())),
-             lane.reason.empty() ? "running" : lane.reason, lane.tokensPerSecond > 0 ? lane.tokensPerSecond : kNone,
-             lane.ttftUs > 0 ? double(lane.ttftUs) / 1000 : kNone, kl ? kl->value : kNone});
+        table.rows.push_back({lane.name, methodText(lane.methods),
+                              double(lane.tokens.size() - std::size_t(lane.promptTokens())),
+                              lane.reason.empty() ? "running" : lane.reason, decodeRate(run, lane).value_or(kNone),
+                              lane.ttftUs > 0 ? double(lane.ttftUs) / 1000 : kNone, kl ? kl->value : kNone});
         words += divergenceText(run, lane);
     }
     words += measuredSentences(context);
@@ -171,17 +172,19 @@ void addRunSpeed(const Context& context, Section& section)
     if (!context.run)
         return;
     Table table{"run-speed",
-                "This run, own decode steps of each lane",
+                "This run, own time of each lane over the steps all lanes made",
                 {"lane", "tok/s", "ms per token, median", "5 %", "95 %", "steps", "TTFT (ms)"},
                 {}};
     svg::LinePlot plot{{}, "position (token)", "tok/s over the last 8 steps", {}};
+    const SharedSteps shared = sharedSteps(*context.run);
     for (const LaneData& lane : context.run->lanes) {
         const auto steps = stepsOf(lane);
-        std::vector<double> times;
+        std::vector<double> times = stepTimes(lane, shared);
+        for (double& time : times)
+            time /= 1000; // ms
         svg::Series series{"lane " + lane.name, laneColor(lane.name), {}, {}, {}, {}};
         double window = 0;
         for (std::size_t i = 0; i < steps.size(); ++i) {
-            times.push_back(steps[i].second * 1000);
             window += steps[i].second - (i >= kRateWindow ? steps[i - kRateWindow].second : 0);
             if (i + 1 >= kRateWindow && window > 0) {
                 series.x.push_back(steps[i].first);
@@ -203,8 +206,10 @@ void addRunSpeed(const Context& context, Section& section)
     for (const ToggleData& toggle : context.run->toggles)
         plot.marks.push_back({double(toggle.position), "switch, lane " + toggle.lane});
     if (!plot.series.empty())
-        section.blocks.emplace_back(Figure{"Rate while generating", svg::lines(plot),
-                                           "A lane's own steps only; the lanes take turns on one device."});
+        section.blocks.emplace_back(
+            Figure{"Rate while generating", svg::lines(plot),
+                   "A lane's own steps only; the lanes take turns on one device. The table compares the steps that "
+                   "all lanes made since the last switch."});
     if (const auto& memory = context.run->memory) {
         Table sizes{"memory", "Memory at the end of the run", {"", "size"}, {}};
         const auto each = [&](const char* what, const std::vector<std::int64_t>& list) {

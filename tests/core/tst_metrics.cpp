@@ -120,10 +120,18 @@ void TestMetrics::bench_ratioIsOfMeanSeconds()
     for (int i = 0; i < 5; ++i) {
         rows.push_back({{"lane", "A"}, {"test", "tg8"}, {"repetition", i}, {"seconds", 2.0}, {"tokens", 8}});
         rows.push_back({{"lane", "B"}, {"test", "tg8"}, {"repetition", i}, {"seconds", 1.0}, {"tokens", 8}});
+        rows.push_back(
+            {{"lane", "A"}, {"test", "pp"}, {"repetition", i}, {"seconds", i < 2 ? 1.0 : 4.0}, {"tokens", 8}});
+        rows.push_back(
+            {{"lane", "B"}, {"test", "pp"}, {"repetition", i}, {"seconds", i < 4 ? 1.0 : 3.0}, {"tokens", 8}});
     }
     const auto metrics = experimentMetrics(experiment("bench", rows));
     QCOMPARE(valueOf(metrics, "rate/tg8", "A"), 4.0);
     QCOMPARE(valueOf(metrics, "speed_ratio/tg8", "B-A"), 2.0);
+    // times that vary: the rate is over the mean time (14/5 s), so that B / A is the quotient of its row
+    QCOMPARE(valueOf(metrics, "rate/pp", "A"), 8 / 2.8);
+    QCOMPARE(valueOf(metrics, "speed_ratio/pp", "B-A"),
+             valueOf(metrics, "rate/pp", "B") / valueOf(metrics, "rate/pp", "A"));
     QCOMPARE(*find(metrics, "speed_ratio/tg8", "B-A")->low, 2.0);
     QCOMPARE(find(metrics, "rate/tg8", "A")->n, 5);
 }

@@ -1,6 +1,7 @@
 #include "ui/desk/card_values.h"
 
 #include "core/json_value.h"
+#include "core/report/shared_steps.h"
 #include "core/spec/method_schema.h"
 #include "core/stats/bootstrap.h"
 #include "ui/client/engine_client.h"
@@ -98,18 +99,12 @@ std::map<std::string, std::vector<double>> byLane(const ExperimentData& experime
     return lanes;
 }
 
-/// Steps of the generated tokens after the first, from `from` on: the first one carries the prefill.
-std::vector<double> steps(const LaneData& lane, int from)
+Cost liveRate(const RunData& run, const LaneData& a, const LaneData& b)
 {
-    std::vector<double> us;
-    for (int i = std::max(lane.promptTokens() + 1, from); i < int(lane.tokens.size()); ++i)
-        us.push_back(double(lane.tokens[std::size_t(i)].stepUs));
-    return us;
-}
-
-Cost liveRate(const LaneData& a, const LaneData& b, int since)
-{
-    const std::vector<double> stepsA = steps(a, since), stepsB = steps(b, since);
+    SharedSteps shared = sharedSteps(run);
+    if (shared.first < lastSwitch(run, b.name)) // nothing decoded yet with the methods that are on now
+        shared.count = 0;
+    const std::vector<double> stepsA = stepTimes(a, shared), stepsB = stepTimes(b, shared);
     const int n = int(std::min(stepsA.size(), stepsB.size()));
     if (n < kLiveTokens) {
         Cost waiting;
@@ -129,7 +124,9 @@ Cost liveRate(const LaneData& a, const LaneData& b, int since)
     });
     Cost live = cost(estimate, 100, QStringLiteral("live"));
     live.n = n;
-    live.note = tr("Own decode steps of B against A since the last change, blocks of %1 steps resampled.").arg(kBlock);
+    live.note =
+        tr("Own decode steps of B against A, the same ones of both since the last change, blocks of %1 resampled.")
+            .arg(kBlock);
     return live;
 }
 
@@ -236,13 +233,13 @@ Costs measured(const Workbench& workbench, int card)
     auto rates = byLane(*experiment, "tok_s", "value");
     if (rates["with"].size() == rates["without"].size() && !rates["with"].empty())
         costs.tokps = cost(bootstrap(int(rates["with"].size()),
-                                     [&](std::span<const int> units) {
+                                     [&](std::span<const int> units) { // ratio of mean times, as everywhere
                                          double with = 0, without = 0;
                                          for (const int i : units) {
-                                             with += rates["with"][std::size_t(i)];
-                                             without += rates["without"][std::size_t(i)];
+                                             with += 1 / rates["with"][std::size_t(i)];
+                                             without += 1 / rates["without"][std::size_t(i)];
                                          }
-                                         return with / without - 1;
+                                         return without / with - 1;
                                      }),
                            100, origin);
     auto kl = byLane(*experiment, "kl", "value");
@@ -271,12 +268,8 @@ Costs wholeStack(const Workbench& workbench)
     costs.accuracy = accuracyOf(workbench);
     if (!a || !b)
         return costs;
-    int since = 0;
-    for (const ToggleData& toggle : run->toggles)
-        if (toggle.lane == "B")
-            since = toggle.position;
-    costs.tokps = liveRate(*a, *b, since);
-    costs.kl = liveKl(*b, since);
+    costs.tokps = liveRate(*run, *a, *b);
+    costs.kl = liveKl(*b, lastSwitch(*run, "B"));
     const auto lengthA = std::int64_t(a->tokens.size()), lengthB = std::int64_t(b->tokens.size());
     if (run->memory && std::abs(lengthA - lengthB) > 1) {
         costs.memory.note = tr("The lanes have %1 and %2 tokens: their KV caches cannot be compared. Measure the card.")

@@ -1,6 +1,9 @@
 #include "ui/models/run_values.h"
 
-#include <cmath>
+#include "core/report/shared_steps.h"
+
+#include <QCoreApplication>
+
 #include <limits>
 
 namespace ls::values {
@@ -41,17 +44,19 @@ double ofToken(const LaneData& lane, const QString& kind, int position, int bloc
     return values.size() > 1 ? sum / double(values.size() - 1) : kNone;
 }
 
-double tokensPerSecond(const LaneData& lane)
+double tokensPerSecond(const RunData& run, const LaneData& lane)
 {
-    if (lane.tokensPerSecond > 0)
-        return lane.tokensPerSecond;
-    double us = 0;
-    int steps = 0;
-    for (std::size_t i = std::size_t(lane.promptTokens()) + 1; i < lane.tokens.size(); ++i) {
-        us += double(lane.tokens[i].stepUs);
-        ++steps;
-    }
-    return steps > 0 && us > 0 ? steps * 1e6 / us : std::numeric_limits<double>::quiet_NaN();
+    return decodeRate(run, lane).value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
+QString rateNote(const RunData& run)
+{
+    const SharedSteps steps = sharedSteps(run);
+    return run.lanes.size() < 2
+               ? QCoreApplication::translate("values", "Over %1 decode steps.").arg(steps.count)
+               : QCoreApplication::translate("values", "Over the %1 decode steps that all lanes made from token %2 on.")
+                     .arg(steps.count)
+                     .arg(steps.first);
 }
 
 int shownPosition(const LaneData& lane, const std::string& output, int selected)

@@ -72,7 +72,7 @@ void SessionModel::refresh(Session* session, const RunData* inView)
         QStringList rates;
         for (const char* name : {"A", "B"})
             if (const LaneData* lane = run.lane(name))
-                if (const double rate = values::tokensPerSecond(*lane); std::isfinite(rate))
+                if (const double rate = values::tokensPerSecond(run, *lane); std::isfinite(rate))
                     rates << text::number(rate, rate < 100 ? 1 : 0);
         const QString title = QStringLiteral("%1%2 · %3")
                                   .arg(&run == inView ? QStringLiteral("▸ ") : QString())

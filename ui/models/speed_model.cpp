@@ -186,8 +186,10 @@ QVariant SpeedModel::data(const QModelIndex& index, int role) const
     }
     if (role == Qt::ToolTipRole)
         return row.n == 1 ? tr("One generation: the values as they were, no interval and no claim.")
-                          : tr("Means over repetitions, A and B interleaved. B / A: 95 % bootstrap interval over the "
-                               "repetitions; an interval with 1 in it claims nothing.");
+                          : tr("Tokens over the mean time of the repetitions, ± the spread of their rates; A and B "
+                               "interleaved. "
+                               "B / A is the quotient of the row: 95 % bootstrap interval over the repetitions; an "
+                               "interval with 1 in it claims nothing.");
     return {};
 }
 
@@ -201,8 +203,7 @@ QVariant SpeedModel::headerData(int section, Qt::Orientation orientation, int ro
                                                                   : Qt::AlignRight));
     if (role != Qt::DisplayRole)
         return {};
-    const QString titles[] = {tr("Test"), tr("A, mean ± sd"), tr("B, mean ± sd"), tr("B / A [95 % CI]"),
-                              tr("n"),    tr("Verdict")};
+    const QString titles[] = {tr("Test"), tr("A ± sd"), tr("B ± sd"), tr("B / A [95 % CI]"), tr("n"), tr("Verdict")};
     return section >= 0 && section < ColumnCount ? titles[section] : QVariant();
 }
 

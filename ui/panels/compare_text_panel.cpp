@@ -148,7 +148,7 @@ void CompareTextPanel::refresh()
         Side& side = m_sides[i];
         const LaneData& lane = *lanes[i];
         const std::size_t methods = run->currentMethods(lane.name).size();
-        const double rate = values::tokensPerSecond(lane);
+        const double rate = values::tokensPerSecond(*run, lane);
         QStringList facts{methods == 0 && i == 0 ? tr("baseline")
                           : methods == 0         ? tr("no method")
                           : methods == 1         ? tr("1 method")

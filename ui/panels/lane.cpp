@@ -135,8 +135,9 @@ void Lane::refresh()
     else
         m_state->setText(tr("captured · %1").arg(generated));
     m_state->setToolTip(tr("%1 tokens generated").arg(generated));
-    const double rate = values::tokensPerSecond(*lane);
+    const double rate = values::tokensPerSecond(*run, *lane);
     m_rate->setText(std::isfinite(rate) ? tr("%1 tok/s").arg(text::number(rate, 1)) : QString());
+    m_rate->setToolTip(values::rateNote(*run));
     std::map<int, QString> markers;
     for (const ToggleData& toggle : run->toggles)
         if (toggle.lane == lane->name && toggle.position >= 0)

@@ -36,7 +36,7 @@ SpeedPanel::SpeedPanel(Workbench* workbench, QWidget* parent)
 {
     setHelp(
         tr("pp512: prefill of 512 tokens at once. tg128: 128 tokens one by one. Lanes A and B take turns in random "
-           "order, %1 repetitions after one that is not counted. B / A is the ratio of the mean rates with its 95 % "
+           "order, %1 repetitions after one that is not counted. B / A is the ratio of the mean times with its 95 % "
            "bootstrap interval over repetitions; an interval with 1 in it gets no verdict. TTFT and memory are of "
            "the run in view: one value each.")
             .arg(kRepetitions));

@@ -38,11 +38,12 @@ void MainWindow::refreshStatus()
     QStringList rates;
     if (run)
         for (const LaneData& lane : run->lanes)
-            if (const double rate = values::tokensPerSecond(lane); std::isfinite(rate))
+            if (const double rate = values::tokensPerSecond(*run, lane); std::isfinite(rate))
                 rates << tr("%1 %2 tok/s · TTFT %3 ms")
                              .arg(text::of(lane.name), text::number(rate, 1),
                                   text::number(double(lane.ttftUs) / 1000, 0));
-    m_rates->setToolTip(rates.join(QLatin1Char('\n')));
+    m_rates->setToolTip(rates.isEmpty() ? QString()
+                                        : rates.join(QLatin1Char('\n')) + QLatin1Char('\n') + values::rateNote(*run));
     if (width() < 1400) // TTFT moves into the tooltip
         for (QString& rate : rates)
             rate = rate.section(QStringLiteral(" · "), 0, 0);
