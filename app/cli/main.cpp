@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <string_view>
 
 namespace {
 
@@ -31,6 +32,13 @@ int main(int argc, char** argv)
          {cli::addInspect, cli::addTokenize, cli::addRenderChat, cli::addCapture, cli::addGenerate, cli::addPerplexity,
           cli::addBench, cli::addRun, cli::addEval, cli::addReport, cli::addRerun, cli::addTour, cli::addCertify})
         add(app, action);
+    char pair[] = "--pg";
+    for (int i = 1, bench = 0; i < argc; ++i) {
+        bench |= std::string_view(argv[i]) == "bench";
+        if (bench &&
+            std::string_view(argv[i]) == "-pg") // as llama-bench calls it; the parser's short names have a letter
+            argv[i] = pair;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -52,7 +52,8 @@ Result<std::vector<Question>> questionsOf(const ExperimentContext& context);
 
 KvCache emptyCache(const Model& model);
 
-/// perplexity, accuracy, fill_in (evaluate.cpp); bench, measure_cost (speed.cpp); build_steering (steering.cpp).
+/// perplexity, accuracy, fill_in (evaluate.cpp); bench (speed.cpp); measure_cost (speed_cost.cpp); build_steering
+/// (steering.cpp).
 void registerEvaluations(ExperimentRegistry& registry);
 Result<nlohmann::json> runPerplexity(const ExperimentContext& context);
 Result<nlohmann::json> runAccuracy(const ExperimentContext& context);

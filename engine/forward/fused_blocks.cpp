@@ -96,10 +96,13 @@ private:
     float* stream() const { return m_stream.data_ptr<float>(); }
     bool wants(Site site) const
     {
-        return std::any_of(m_steps.begin(), m_steps.end(), [&](const Step& s) { return s.wants(site, m_layer); });
+        return kHooks &&
+               std::any_of(m_steps.begin(), m_steps.end(), [&](const Step& s) { return s.wants(site, m_layer); });
     }
     void tap(Site site, const at::Tensor& value) const
     {
+        if (!kHooks)
+            return;
         if (m_steps.size() == 1)
             return m_steps[0].tap(site, m_layer, value);
         for (const Step& step : m_steps)
@@ -107,7 +110,7 @@ private:
     }
     void edit(const std::vector<SiteEdit>& edits, at::Tensor& value) const
     {
-        if (edits.empty())
+        if (!kHooks || edits.empty())
             return;
         if (m_steps.size() == 1)
             return applyEdits(edits, value, m_steps[0]);
@@ -131,7 +134,7 @@ private:
     bool branch(bool runs, Site site, const Norm& postNorm, const at::Tensor& bias, const std::vector<SiteEdit>& edits,
                 FloatBuffer& rows, bool adds, const Compute& compute)
     {
-        if (!runs) { // a skipped branch adds nothing; its tap says so
+        if (kHooks && !runs) { // a skipped branch adds nothing; its tap says so
             if (wants(site))
                 tap(site, at::zeros_like(m_stream));
             return false;

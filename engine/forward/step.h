@@ -6,6 +6,14 @@
 
 namespace ls {
 
+/// False only in the copy of the forward pass that tests/bench/no_hooks.cpp compiles: no taps, no edits, no skips. What
+/// the hooks cost while nothing uses them is the difference to it.
+#ifdef LAYERSCOPE_NO_HOOKS
+inline constexpr bool kHooks = false;
+#else
+inline constexpr bool kHooks = true;
+#endif
+
 /// One chunk of positions of one sequence on its way through the blocks; its rows of the stream [rows, d] (float32) are
 /// [row, row + n). A pass has one step, or those of a batch behind each other.
 struct Step {
@@ -16,7 +24,7 @@ struct Step {
     TapSink* taps = nullptr;
     KvCache* cache = nullptr;
 
-    bool wants(Site site, int layer) const { return taps && taps->wants({site, layer}); }
+    bool wants(Site site, int layer) const { return kHooks && taps && taps->wants({site, layer}); }
     void tap(Site site, int layer, const at::Tensor& value) const
     {
         if (wants(site, layer))

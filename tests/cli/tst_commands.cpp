@@ -23,7 +23,6 @@ private Q_SLOTS:
     void generate_methodsChangeTheResult();
     void generate_chatFileIsAPrompt();
     void perplexity_jsonHasThreeNumbers();
-    void bench_countsRepetitions();
     void interrupt_printsWhatWasGenerated();
 
 private:
@@ -61,8 +60,6 @@ void TestCommands::usage_isCheckedFirst_data()
     QTest::newRow("nothing to draw from") << QStringList{"generate", m_model, "--prompt", "x", "--top-p", "0"} << 2;
     QTest::newRow("more than everything to draw from")
         << QStringList{"run", m_model, "--prompt", "x", "--session", "s.lsdb", "--top-p", "1.5"} << 2;
-    QTest::newRow("four repetitions") << QStringList{"bench", m_model, "-n", "4"} << 2;
-    QTest::newRow("no such test") << QStringList{"bench", m_model, "--tests", "xy12"} << 2;
     QTest::newRow("capture without taps") << QStringList{"capture", m_model, "--ids", "1", "--out", "x"} << 2;
     QTest::newRow("template and model") << QStringList{"render-chat", "--model", "a", "--template", "b"} << 2;
 }
@@ -260,18 +257,6 @@ void TestCommands::perplexity_jsonHasThreeNumbers()
     QCOMPARE(json.size(), 3);
     QCOMPARE(json["tokens"].toInt(), 200 - 4); // five ids a sentence, 40 sentences, the first of each window not scored
     QVERIFY(qAbs(std::log(json["ppl"].toDouble()) - json["nll"].toDouble()) < 1e-9);
-}
-
-void TestCommands::bench_countsRepetitions()
-{
-    const CliResult result = runCli({{"bench", m_model, "--tests", "pp32,tg8", "-n", "6", "--json"}});
-    QCOMPARE(result.code, 0);
-    const QJsonArray tests = result.json()["tests"].toArray();
-    QCOMPARE(tests.size(), 2);
-    QCOMPARE(tests[0]["n"].toInt(), 6);
-    QCOMPARE(tests[0]["values"].toArray().size(), 6);
-    QVERIFY(tests[0]["sd"].toDouble() > 0);
-    QCOMPARE(result.json()["device"].toString(), QStringLiteral("cpu"));
 }
 
 void TestCommands::interrupt_printsWhatWasGenerated()

@@ -128,7 +128,29 @@ private Q_SLOTS:
         }
         QCOMPARE(experiment("bench", {{"tests", {"qq1"}}}).failed->code, std::string("invalid-parameter"));
         QCOMPARE(experiment("bench", {{"tests", {"pp100000"}}}).failed->code, std::string("context-too-large"));
-        QCOMPARE(experiment("bench", {{"n", 4}}).failed->code, std::string("invalid-parameter"));
+        QCOMPARE(experiment("bench", {{"n", 0}}).failed->code, std::string("invalid-parameter"));
+    }
+
+    void bench_timesVariantsWithTaps()
+    {
+        const json tapped{{"name", "tapped"}, {"taps", {"blocks.*.resid_post"}}, {"reduce", "norms"}};
+        json wrong = tapped;
+        wrong["reduce"] = "sum";
+        json params{{"tests", {"pp6+tg3@d5"}}, {"n", 2}, {"batch", 4}, {"variants", {{{"name", "A"}}, tapped}}};
+        const Answer answer = experiment("bench", params);
+        QVERIFY(answer.result);
+        std::map<std::string, int> rows;
+        for (const json& row : answer.rows) {
+            ++rows[row["lane"].get<std::string>()];
+            QCOMPARE(row["tokens"].get<int>(), 9);
+        }
+        QCOMPARE(rows, (std::map<std::string, int>{{"A", 2}, {"tapped", 2}}));
+        params["variants"] = {wrong};
+        QCOMPARE(experiment("bench", params).failed->code, std::string("invalid-parameter"));
+        params["variants"] = json::array();
+        QCOMPARE(experiment("bench", params).failed->code, std::string("invalid-parameter"));
+        for (const char* test : {"pp", "tg0", "pp4+pp4", "pp4+", "tg4@d", "tg4@d0", "pp4x"})
+            QCOMPARE(experiment("bench", {{"tests", {test}}}).failed->code, std::string("invalid-parameter"));
     }
 
     void cost_ofNothing_isNoDistance()

@@ -146,13 +146,29 @@ Result<json> accuracy(const RunExperiment& request, const Say& say)
     return json{{"items", items.size()}, {"lanes", lanesOf(request.params)}};
 }
 
+/// "pp512+tg128@d64": the tokens that are timed.
+int tokensOf(const std::string& test)
+{
+    int tokens = 0;
+    for (const std::size_t at : {test.find("pp"), test.find("tg")})
+        if (at != std::string::npos)
+            tokens += std::stoi(test.substr(at + 2));
+    return tokens;
+}
+
+/// Lanes, or the names of the variants.
 Result<json> bench(const RunExperiment& request, const Say& say)
 {
     Rows rows(request.requestId, say, 0);
+    std::vector<std::string> lanes;
+    for (const json& variant : request.params.value("variants", json::array()))
+        lanes.push_back(variant.at("name").get<std::string>());
+    if (lanes.empty())
+        lanes = lanesOf(request.params);
     for (int repetition = 0; repetition < request.params.value("n", 5); ++repetition)
         for (const std::string& test : request.params.value("tests", std::vector<std::string>{"pp512", "tg128"}))
-            for (const std::string& lane : lanesOf(request.params)) {
-                const int tokens = std::stoi(test.substr(2));
+            for (const std::string& lane : lanes) {
+                const int tokens = tokensOf(test);
                 const double rate = (test.starts_with("pp") ? 900.0 : 60.0) * (keyOf(request.params, lane) ? 1.2 : 1.0);
                 const double wobble = 1.0 + 0.02 * (unit(mix(std::uint64_t(repetition), lane[0])) - 0.5);
                 if (!rows.add({{"lane", lane},
