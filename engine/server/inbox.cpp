@@ -20,12 +20,19 @@ void Inbox::push(ClientMessage message)
 {
     const std::scoped_lock lock(m_mutex);
     if (const auto* cancel = std::get_if<Cancel>(&message)) {
+        bool found = false;
         for (Job* job : m_jobs)
             if (job->requestId == cancel->target)
-                job->cancelled = true;
+                found = job->cancelled = true;
         for (Item& item : m_items)
             if (requestIdOf(item.message) == cancel->target)
-                item.cancelled = true;
+                found = item.cancelled = true;
+        if (!found) { // it may stand between wait() and begin()
+            constexpr std::size_t kRemembered = 16;
+            m_unmatched.push_back(cancel->target);
+            if (m_unmatched.size() > kRemembered)
+                m_unmatched.pop_front();
+        }
     } else {
         m_items.push_back({std::move(message)});
     }
@@ -76,7 +83,7 @@ void Inbox::waitForAny()
 void Inbox::begin(Job& job)
 {
     const std::scoped_lock lock(m_mutex);
-    if (m_closed)
+    if (m_closed || std::erase(m_unmatched, job.requestId) > 0)
         job.cancelled = true;
     m_jobs.push_back(&job);
 }

@@ -40,7 +40,7 @@ public:
     std::optional<Item> take(const std::function<bool(const ClientMessage&)>& wanted);
     void waitForAny(); ///< until something arrives after now, or closed
     bool closed() const { return m_closed; }
-    void begin(Job& job);
+    void begin(Job& job); ///< a Cancel that came since the message was taken counts
     void end(Job& job);
 
 private:
@@ -48,6 +48,7 @@ private:
     std::condition_variable m_arrived;
     std::deque<Item> m_items;
     std::vector<Job*> m_jobs;
+    std::deque<std::uint32_t> m_unmatched; // targets of Cancels that neither waited nor ran, the newest few
     std::uint64_t m_arrivals = 0;
     std::atomic<bool> m_closed = false;
 };
