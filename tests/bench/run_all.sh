@@ -40,10 +40,12 @@ fi
 export LAYERSCOPE_MODEL=$model BENCH_THREADS=$threads
 
 llama_cpp_step() {
-    "$here/compare_llama_cpp.sh" --rounds "$(pick 5 2)" --repetitions "$(pick 3 1)" --out "$out"
+    "$here/compare_llama_cpp.sh" --rounds "$(pick 5 2)" --repetitions "$(pick 3 1)" -p "$(pick 512 32)" -n "$(pick 128 4)" \
+        --out "$out"
 }
 transformers_step() {
-    "$here/compare_transformers.sh" --rounds "$(pick 5 1)" --repetitions "$(pick 2 1)" --out "$out"
+    "$here/compare_transformers.sh" --rounds "$(pick 5 1)" --repetitions "$(pick 2 1)" -p "$(pick 512 32)" -n "$(pick 128 4)" \
+        --out "$out"
 }
 hooks_step() {
     local dtype

@@ -34,7 +34,8 @@ void TestMemory::cacheBytes_areTheFormula_data()
         for (const char* dtype : {"float32", "bfloat16"})
             QTest::addRow("%s, %s", entry.path().filename().c_str(), dtype)
                 << QString::fromStdString(entry.path().string()) << dtype;
-    QTest::newRow("SmolLM2-135M, float32") << QString::fromStdString(smolLmPath()) << "float32";
+    for (const char* dtype : {"float32", "quantised"})
+        QTest::addRow("SmolLM2-135M, %s", dtype) << QString::fromStdString(smolLmPath()) << dtype;
 }
 
 void TestMemory::cacheBytes_areTheFormula()
@@ -50,7 +51,7 @@ void TestMemory::cacheBytes_areTheFormula()
     const ModelConfig& config = model.value()->config();
     PlanBuilder builder(model.value());
     Forward forward(builder.finish({}, Changes::Nothing));
-    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model.value()->dtype());
+    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model.value()->cacheType());
     QCOMPARE(cache.bytes(), std::int64_t(0));
     const std::int64_t bytesPerValue = dtype == "float32" ? 4 : 2;
     const std::int64_t perToken =
@@ -79,7 +80,7 @@ void TestMemory::skippedAttention_takesNoCache()
         builder.block(layer).attentionRuns = false;
     Forward forward(builder.finish({}, Changes::Residual));
     const ModelConfig& config = model.value()->config();
-    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model.value()->dtype());
+    KvCache cache(config.blockCount, config.kvHeadCount, config.headWidth, model.value()->cacheType());
     const std::vector<std::int32_t> ids{5, 3, 7};
     ForwardInput input;
     input.ids = ids;
