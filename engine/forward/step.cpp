@@ -1,19 +1,18 @@
 #include "engine/forward/step.h"
 
-#include "engine/forward/kernel_pool.h"
-
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/outer.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace ls {
 
 namespace {
 
-/// x with `vector` added to the rows [begin, end), in storage of its own: a tap may hold that of x. On the threads that
-/// run the products: to wake libtorch's for one addition costs more than the addition.
+/// x with `vector` added to the rows [begin, end), in storage of its own: a tap may hold that of x. On this thread: to
+/// wake libtorch's for one addition costs more than the addition.
 at::Tensor added(const at::Tensor& x, const at::Tensor& vector, int begin, int end)
 {
     if (x.scalar_type() != at::kFloat || vector.scalar_type() != at::kFloat || !x.is_contiguous() ||
@@ -22,26 +21,16 @@ at::Tensor added(const at::Tensor& x, const at::Tensor& vector, int begin, int e
         y.narrow(0, begin, end - begin).add_(vector);
         return y;
     }
-    constexpr int kRows = 16; // of one piece of work
     const std::int64_t width = x.size(1);
     at::Tensor y = at::empty(x.sizes(), at::kFloat);
     const float *from = x.const_data_ptr<float>(), *change = vector.const_data_ptr<float>();
     float* to = y.data_ptr<float>();
-    const auto rows = [&](std::int64_t first, std::int64_t last, int) {
-        for (std::int64_t row = first; row < last; ++row) {
-            const float* in = from + row * width;
-            float* out = to + row * width;
-            if (row < begin || row >= end)
-                std::copy_n(in, width, out);
-            else
-                for (std::int64_t i = 0; i < width; ++i)
-                    out[i] = in[i] + change[i];
-        }
-    };
-    if (x.size(0) <= kRows)
-        rows(0, x.size(0), 0);
-    else
-        kernelPool().forRange(x.size(0), kRows, rows);
+    for (std::int64_t row = 0; row < x.size(0); ++row, from += width, to += width) {
+        if (row < begin || row >= end)
+            std::copy_n(from, width, to);
+        else
+            std::transform(from, from + width, change, to, std::plus<float>());
+    }
     return y;
 }
 

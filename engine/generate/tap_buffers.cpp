@@ -1,7 +1,5 @@
 #include "engine/generate/tap_buffers.h"
 
-#include "engine/forward/kernel_pool.h"
-
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -12,7 +10,6 @@ namespace {
 
 constexpr std::int64_t kLarge = 16 * 1024;             // values; smaller ones come from the allocator's own store
 constexpr std::int64_t kHeld = std::int64_t(16) << 20; // values: 64 MB at most are kept
-constexpr std::int64_t kGrain = 16 * 1024;             // values a thread copies at a time
 
 } // namespace
 
@@ -28,10 +25,7 @@ at::Tensor TapBuffers::copyOf(const at::Tensor& value)
         return copy;
     }
     const at::Tensor copy = room(count);
-    float* to = copy.data_ptr<float>();
-    kernelPool().forRange(count, kGrain, [&](std::int64_t begin, std::int64_t end, int) {
-        std::copy(from + begin, from + end, to + begin);
-    });
+    std::copy_n(from, count, copy.data_ptr<float>()); // more threads would wait for each other longer than this takes
     return copy.view(value.sizes());
 }
 

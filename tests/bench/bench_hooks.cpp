@@ -103,7 +103,7 @@ void print(const char* stage, const Variant& variant, const Variant& base, std::
            double bar, bool containsOne)
 {
     const Estimate ratio = bootstrapRatio(variant.*times, base.*times).value();
-    const bool met = containsOne ? ratio.low <= 1 && ratio.high < bar : ratio.value <= bar;
+    const bool met = containsOne ? ratio.low <= 1 && ratio.high >= 1 && ratio.high < bar : ratio.value <= bar;
     fmt::print("| {} | {} | {:.4f} | {:.4f} to {:.4f} | {} | {} |\n", stage, variant.name, ratio.value, ratio.low,
                ratio.high, containsOne ? fmt::format("contains 1, ends < {}", bar) : fmt::format("<= {}", bar),
                met ? "met" : "NOT met");

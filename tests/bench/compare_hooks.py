@@ -1,6 +1,6 @@
 """What hooks cost in TransformerLens and nnsight on SmolLM2-135M, each against the same library without them.
 
-usage: compare_hooks.py MODEL.gguf CACHE [--rounds 30] [--tokens 8] [--prompt 128] [-t 2]
+usage: compare_hooks.py MODEL.gguf CACHE [--rounds 15] [--tokens 4] [--prompt 128] [-t 2]
 
 Same weights (dequantised, float32) and same work as bench_hooks: decode steps after 64 tokens and a prompt, with and
 without the norm and a projection, and a copy, of resid_post of all layers, and one layer steered. "wrapped" is the
@@ -144,8 +144,8 @@ def measure(variants, ids, rounds, tokens, prompt):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model"), parser.add_argument("cache")
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--tokens", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--tokens", type=int, default=4)
     parser.add_argument("--prompt", type=int, default=128)
     parser.add_argument("-t", type=int, default=2)
     args = parser.parse_args()

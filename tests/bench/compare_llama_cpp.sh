@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-rounds=5 repetitions=3 formats="F32 BF16 Q8_0 Q4_0 Q4_1" out= prompt=512 generated=128
+rounds=5 repetitions=3 formats="F32 BF16 Q8_0 Q4_0 Q4_1" out='' prompt=512 generated=128
 usage() {
     cat <<'TEXT'
 usage: compare_llama_cpp.sh [--rounds 5] [--repetitions 3] [--formats "F32 BF16 Q8_0 Q4_0 Q4_1"] [-p 512] [-n 128] [--out DIR]

@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-rounds=5 repetitions=2 dtypes="float32 bfloat16" out= prompt=512 generated=128
+rounds=5 repetitions=2 dtypes="float32 bfloat16" out='' prompt=512 generated=128
 usage() {
     cat <<'TEXT'
 usage: compare_transformers.sh [--rounds 5] [--repetitions 2] [--dtypes "float32 bfloat16"] [-p 512] [-n 128] [--out DIR]
