@@ -15,7 +15,7 @@ import torch
 from hf_folder import folder_of
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
-DEPTH = 64
+DEPTH = 64  # tokens in the cache before the decode steps
 
 
 class Plain:

@@ -7,6 +7,7 @@ bench_kernels in the same run, is the slope that is expected. Prints a Markdown 
 """
 import argparse
 import json
+import math
 import pathlib
 import statistics
 import subprocess
@@ -28,6 +29,13 @@ def fit(xs, ys):
     return slope, my - slope * mx, 1 - rest / total if total else 1.0
 
 
+def ticks(end):
+    """Round numbers from 0 to `end`, four to nine of them."""
+    power = 10.0 ** math.floor(math.log10(end / 4))
+    step = power * max(m for m in (1, 2, 5) if m * power <= end / 4)
+    return [round(i * step, 9) for i in range(int(end / step) + 1)]
+
+
 def draw(path, points, line, predicted, title):
     """points: (depth, median ms, low ms, high ms); line and predicted: (slope ms a token, intercept ms)."""
     width, height, left, bottom = 640, 360, 60, 46
@@ -39,12 +47,13 @@ def draw(path, points, line, predicted, title):
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
              'font-size="12" fill="#222"><rect width="100%" height="100%" fill="#fff"/>',
              f'<text x="{left}" y="20" font-size="13">{title}</text>']
-    for i in range(6):
-        x, y = right * i / 5, top * i / 5
-        (px, _), (_, py) = at(x, 0), at(0, y)
+    for y in ticks(top):
+        _, py = at(0, y)
         parts.append(f'<line x1="{left}" x2="{width - 16}" y1="{py:.1f}" y2="{py:.1f}" stroke="#ddd"/>')
-        parts.append(f'<text x="{left - 6}" y="{py + 4:.1f}" text-anchor="end">{y:.1f}</text>')
-        parts.append(f'<text x="{px:.1f}" y="{height - bottom + 18}" text-anchor="middle">{x:.0f}</text>')
+        parts.append(f'<text x="{left - 6}" y="{py + 4:.1f}" text-anchor="end">{y:g}</text>')
+    for x in ticks(right):
+        px, _ = at(x, 0)
+        parts.append(f'<text x="{px:.1f}" y="{height - bottom + 18}" text-anchor="middle">{x:g}</text>')
     for (slope, start), colour, dash, name, row in ((line, "#0072b2", "", "fitted", 0),
                                                     (predicted, "#d55e00", "6 4", "slope of the read bandwidth", 1)):
         (x1, y1), (x2, y2) = at(0, start), at(right, start + slope * right)

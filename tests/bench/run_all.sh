@@ -59,7 +59,7 @@ hooks_step() {
     done
 }
 hook_libraries_step() {
-    "$(bench_python)" -W ignore "$here/compare_hooks.py" "$model" "$cache" --rounds "$(pick 15 1)" --tokens "$(pick 4 1)" \
+    "$(bench_python)" -W ignore "$here/compare_hooks.py" "$model" "$cache" --rounds "$(pick 15 1)" --tokens "$(pick 4 1)" --prompt "$(pick 128 8)" \
         -t "$threads" 2>"$out/hook_libraries.log"
 }
 context_step() {
