@@ -36,7 +36,7 @@ at::Tensor joined(Site site, std::vector<at::Tensor>& parts)
 
 void TapStore::onTap(HookPoint point, const at::Tensor& value, int)
 {
-    m_values[point].push_back(value.to(at::kFloat, false, /*copy=*/true).contiguous());
+    m_values[point].push_back(m_buffers.copyOf(value));
 }
 
 std::map<HookPoint, at::Tensor> TapStore::take()

@@ -2,6 +2,7 @@
 
 #include "core/protocol/tensor.h"
 #include "engine/forward/forward.h"
+#include "engine/generate/tap_buffers.h"
 
 #include <map>
 #include <set>
@@ -22,6 +23,7 @@ public:
 
 private:
     std::set<HookPoint> m_wanted;
+    TapBuffers m_buffers;
     std::map<HookPoint, std::vector<at::Tensor>> m_values;
 };
 

@@ -66,7 +66,8 @@ llama_cpp() {
 
 # FORMAT: the default model as llama-quantize writes it. Prints the file.
 requantised() {
-    local file=$cache/$(basename "${model%.*}")-$1.gguf llama
+    local file llama
+    file=$cache/$(basename "${model%.*}")-$1.gguf
     if ! [ -f "$file" ]; then
         llama=$(llama_cpp)
         "$llama/llama-quantize" --allow-requantize "$model" "$file.part" "$1" >"$file.log" 2>&1 ||

@@ -3,10 +3,10 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-rounds=5 repetitions=3 formats="F32 BF16 Q8_0 Q4_0 Q4_1" out=
+rounds=5 repetitions=3 formats="F32 BF16 Q8_0 Q4_0 Q4_1" out='' prompt=512 generated=128
 usage() {
     cat <<'TEXT'
-usage: compare_llama_cpp.sh [--rounds 5] [--repetitions 3] [--formats "F32 BF16 Q8_0 Q4_0 Q4_1"] [--out DIR]
+usage: compare_llama_cpp.sh [--rounds 5] [--repetitions 3] [--formats "F32 BF16 Q8_0 Q4_0 Q4_1"] [-p 512] [-n 128] [--out DIR]
 
 Requantises SmolLM2-135M with llama-quantize and runs both programs in turn, the order switched from round to round.
 F32 runs as float32, BF16 as bfloat16, the others as quantised. LAYERSCOPE_GEMMA names a Gemma-3-270m Q4_K_M file, which
@@ -19,6 +19,8 @@ while [ $# -gt 0 ]; do
     --rounds) rounds=$2 && shift ;;
     --repetitions) repetitions=$2 && shift ;;
     --formats) formats=$2 && shift ;;
+    -p) prompt=$2 && shift ;;
+    -n) generated=$2 && shift ;;
     --out) out=$2 && shift ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -36,8 +38,8 @@ compare() { # name, file, dtype
         return
     fi
     say "$1 as $3"
-    "$cli" bench -m "$2" --dtype "$3" -p 512 -n 128 -r "$repetitions" -t "$threads" -o json --rounds "$rounds" \
-        --compare "'$llama/llama-bench' -m '$2' -p 512 -n 128 -r $repetitions -t $threads -o json 2>/dev/null" \
+    "$cli" bench -m "$2" --dtype "$3" -p "$prompt" -n "$generated" -r "$repetitions" -t "$threads" -o json --rounds "$rounds" \
+        --compare "'$llama/llama-bench' -m '$2' -p $prompt -n $generated -r $repetitions -t $threads -o json 2>/dev/null" \
         >"$out/llama_cpp-$1.json"
 }
 for format in $formats; do

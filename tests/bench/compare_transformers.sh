@@ -3,10 +3,10 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-rounds=5 repetitions=2 dtypes="float32 bfloat16" out=
+rounds=5 repetitions=2 dtypes="float32 bfloat16" out='' prompt=512 generated=128
 usage() {
     cat <<'TEXT'
-usage: compare_transformers.sh [--rounds 5] [--repetitions 2] [--dtypes "float32 bfloat16"] [--out DIR]
+usage: compare_transformers.sh [--rounds 5] [--repetitions 2] [--dtypes "float32 bfloat16"] [-p 512] [-n 128] [--out DIR]
 
 SmolLM2-135M, both programs in turn on BENCH_THREADS (2) threads, the order switched from round to round. Python packages
 go into the cache on the first run; LAYERSCOPE_BENCH_PYTHON names a Python that has them. --out keeps every round as JSON.
@@ -17,6 +17,8 @@ while [ $# -gt 0 ]; do
     --rounds) rounds=$2 && shift ;;
     --repetitions) repetitions=$2 && shift ;;
     --dtypes) dtypes=$2 && shift ;;
+    -p) prompt=$2 && shift ;;
+    -n) generated=$2 && shift ;;
     --out) out=$2 && shift ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -29,8 +31,8 @@ python=$(bench_python)
 mkdir -p "$out"
 for dtype in $dtypes; do
     say "transformers, $dtype"
-    "$cli" bench -m "$model" --dtype "$dtype" -p 512 -n 128 -r "$repetitions" -t "$threads" -o json --rounds "$rounds" \
-        --compare "'$python' '$here/compare_transformers.py' '$model' '$cache' --dtype $dtype -p 512 -n 128 \
+    "$cli" bench -m "$model" --dtype "$dtype" -p "$prompt" -n "$generated" -r "$repetitions" -t "$threads" -o json --rounds "$rounds" \
+        --compare "'$python' '$here/compare_transformers.py' '$model' '$cache' --dtype $dtype -p $prompt -n $generated \
             -r $repetitions -t $threads 2>/dev/null" >"$out/transformers-$dtype.json"
 done
 python3 "$here/ratios.py" --bar 4,1 "$out"/transformers-*.json
