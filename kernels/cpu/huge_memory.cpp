@@ -28,7 +28,10 @@ HugeMemory::HugeMemory(std::int64_t bytes)
     m_data = static_cast<std::uint8_t*>(mapping) +
              (std::uintptr_t(kPage) - address % std::uintptr_t(kPage)) % std::uintptr_t(kPage);
     m_size = bytes;
-    madvise(m_data, std::size_t(rounded), MADV_HUGEPAGE); // only advice: without it the pages are small
+    // only advice: without it the pages are small. Not the last, partial one: it would count in full from its first
+    // byte
+    if (const std::int64_t whole = bytes / kPage * kPage; whole > 0)
+        madvise(m_data, std::size_t(whole), MADV_HUGEPAGE);
 }
 
 HugeMemory::~HugeMemory()

@@ -5,8 +5,8 @@
 namespace ls::kernels {
 
 /// Zeroed memory for weights and caches in pages of 2 MiB where the system has them (a quarter faster to stream through
-/// than pages of 4 KiB, measured), aligned to 64 bytes at least. Put a whole model into one: the size is rounded up to
-/// 2 MiB. Pages that are never written take no memory.
+/// than pages of 4 KiB, measured), aligned to 64 bytes at least. Put a whole model into one: what is left behind the
+/// last whole 2 MiB lies in small pages. Pages that are never written take no memory.
 class HugeMemory {
 public:
     HugeMemory() = default;

@@ -100,19 +100,6 @@ void TestMeasures::memoryAfterLoad_isTheWeights()
     const qint64 openMs = clock.elapsed();
     const double after = double(residentKb(pid, "VmRSS:") - idle) * 1024;
     const double peak = double(residentKb(pid, "VmHWM:") - idle) * 1024;
-    Generate generate;
-    generate.requestId = engine->nextRequestId();
-    generate.prompt.text = "The capital of France is";
-    generate.maxTokens = 1;
-    QVERIFY(engine->send(generate).ok());
-    for (bool first = false; !first;) {
-        const auto message = engine->receive(std::chrono::seconds(60));
-        QVERIFY(message.ok() && message.value());
-        QVERIFY(!std::holds_alternative<Failed>(*message.value()));
-        first = std::holds_alternative<Token>(*message.value());
-    }
-    qInfo("%s: first token %lld ms after open was sent (bar 1000 quantised, 1500 otherwise)", qPrintable(dtype),
-          static_cast<long long>(clock.elapsed()));
     const bool quantised = dtype == QStringLiteral("quantised");
     // as quantised the file itself is the measure: nothing may be there twice
     const double weights = double(quantised ? ready->info.fileBytes : ready->info.weightBytes);

@@ -8,6 +8,7 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/tensor.h>
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -232,6 +233,9 @@ void TestQuantised::format_equalsItsDecodedValues()
                                        std::pair{&model->weights().blocks[1].wq, &exact->weights().blocks[1].wq},
                                        std::pair{&model->weights().blocks[3].wDown, &exact->weights().blocks[3].wDown}})
         QVERIFY(rowError(ours->dense(), theirs->dense()) <= decoded);
+    const at::Tensor some = at::tensor({0, 17, 311, 16, 17}, at::kInt); // as experiments look rows up
+    QVERIFY(model->weights().embedding.rowsAt(some).equal(model->weights().embedding.dense().index_select(0, some)));
+    QVERIFY(model->weights().unembedding.denseRows(30, 5).equal(model->weights().unembedding.dense().narrow(0, 30, 5)));
     const auto ids = someIds(40, model->config().vocabSize);
     const at::Tensor expected = logitsOf(plan(exact, {}), ids, 40);
     QVERIFY(expected.std().item<double>() > 0.1); // the model says something
