@@ -1,5 +1,7 @@
 #include "engine/server/cuda_module.h"
 
+#include "kernels/cuda/module/abi.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -45,9 +47,15 @@ CudaState look()
         error ? std::filesystem::path("liblayerscope_cuda.so") : program.parent_path() / "liblayerscope_cuda.so";
     if (!std::filesystem::exists(file, error))
         return state;
-    state.module = dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL) != nullptr;
-    if (!state.module)
+    void* module = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!module) {
         state.moduleError = dlerror();
+        return state;
+    }
+    const auto version = reinterpret_cast<decltype(&lsCudaAbi)>(dlsym(module, "lsCudaAbi"));
+    state.module = version && version() == kLsCudaAbi;
+    if (!state.module)
+        state.moduleError = "it belongs to another version of Layerscope";
     return state;
 }
 
