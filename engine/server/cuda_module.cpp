@@ -85,7 +85,9 @@ const CudaState& cudaState()
 
 std::vector<DeviceInfo> cudaDevices()
 {
-    const std::string reason = cudaReason(cudaState());
+    std::string reason = cudaReason(cudaState());
+    if (reason.empty()) // the module is there, but no model is translated for it yet
+        reason = "this version runs models on the CPU";
     std::vector<DeviceInfo> devices;
     if (void* library = driverLibrary()) {
         const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"));
@@ -98,12 +100,13 @@ std::vector<DeviceInfo> cudaDevices()
                 char title[128] = "";
                 std::size_t bytes = 0;
                 if (name(title, sizeof title, i) == 0 && memory(&bytes, i) == 0)
-                    devices.push_back({fmt::format("cuda:{}", i), title, std::int64_t(bytes), reason.empty(), reason});
+                    devices.push_back({fmt::format("cuda:{}", i), title, std::int64_t(bytes), false, reason});
             }
         }
     }
     if (devices.empty())
-        devices.push_back({"cuda:0", "CUDA", 0, false, reason.empty() ? "no CUDA device found" : reason});
+        devices.push_back(
+            {"cuda:0", "CUDA", 0, false, cudaReason(cudaState()).empty() ? "no CUDA device found" : reason});
     return devices;
 }
 
