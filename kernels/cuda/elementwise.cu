@@ -64,6 +64,11 @@ LSK_KERNEL void LSK_BOUNDS(kThreads) addKernel(const ValuesArgs args)
     for (std::int64_t i = globalThread(); i < args.count; i += std::int64_t(gridX()) * kThreads)
         args.y[i] += args.factor * args.a[i];
 }
+LSK_KERNEL void LSK_BOUNDS(kThreads) scaleKernel(const ValuesArgs args)
+{
+    for (std::int64_t i = globalThread(); i < args.count; i += std::int64_t(gridX()) * kThreads)
+        args.y[i] *= args.factor;
+}
 LSK_KERNEL void LSK_BOUNDS(kThreads) capKernel(const ValuesArgs args)
 {
     for (std::int64_t i = globalThread(); i < args.count; i += std::int64_t(gridX()) * kThreads)
@@ -168,6 +173,11 @@ Launch gateValues(kernels::Gate kind, const float* gate, const float* up, float*
 Launch addValues(const float* x, float factor, float* y, std::int64_t count, Stream stream)
 {
     return launchValues(addKernel, {x, nullptr, y, count, factor, kernels::Gate::Silu}, stream);
+}
+
+Launch scaleValues(float factor, float* x, std::int64_t count, Stream stream)
+{
+    return launchValues(scaleKernel, {nullptr, nullptr, x, count, factor, kernels::Gate::Silu}, stream);
 }
 
 Launch capValues(float cap, float* x, std::int64_t count, Stream stream)

@@ -32,6 +32,9 @@ Launch addToRows(const float* vector, float* y, int tokens, std::int64_t cols, s
 /// x[t] -= (x[t] . unit) unit; [tokens, cols]. A block a row.
 Launch removeDirection(const float* unit, float* x, int tokens, std::int64_t cols, std::int64_t stride, Stream stream);
 
+/// x *= factor, [count].
+Launch scaleValues(float factor, float* x, std::int64_t count, Stream stream);
+
 /// x = cap * tanh(x / cap), [count]; cap > 0.
 Launch capValues(float cap, float* x, std::int64_t count, Stream stream);
 

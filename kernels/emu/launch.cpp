@@ -104,7 +104,9 @@ public:
 
 private:
     bool runBlock();
+    bool resume(unsigned thread);
     bool runReady();
+    unsigned nextWarp();
     bool release();
     bool releaseWarp(unsigned warp, bool& released);
 
@@ -112,6 +114,7 @@ private:
     std::unique_ptr<Thread[]> m_threads;
     Warp m_warps[kMaxThreads / kLanes];
     std::vector<unsigned> m_order;
+    unsigned m_warp = 0;
     std::mt19937_64 m_random;
 };
 
@@ -174,19 +177,49 @@ bool Runner::runBlock()
     return m_error.empty();
 }
 
+bool Runner::resume(unsigned thread)
+{
+    if (m_threads[thread].wait != Wait::Ready)
+        return true;
+    m_position.thread = thread;
+    m_threads[thread].fiber.resume();
+    return m_threads[thread].wait != Wait::Failed;
+}
+
+/// One turn of every thread that may run; with an odd seed of the threads of one warp.
 bool Runner::runReady()
 {
+    if (m_seed % 2 == 1) {
+        m_warp = nextWarp();
+        for (unsigned lane = 0; lane < kLanes; ++lane)
+            if (!resume(m_warp * kLanes + lane))
+                return false;
+        return true;
+    }
     if (m_seed != 0)
         std::shuffle(m_order.begin(), m_order.end(), m_random);
-    for (const unsigned i : m_order) {
-        if (m_threads[i].wait != Wait::Ready)
-            continue;
-        m_position.thread = i;
-        m_threads[i].fiber.resume();
-        if (m_threads[i].wait == Wait::Failed)
+    for (const unsigned i : m_order)
+        if (!resume(i))
             return false;
-    }
     return true;
+}
+
+/// The same one again seven times of eight, so that it gets far ahead of the others; else any that may run.
+unsigned Runner::nextWarp()
+{
+    const auto ready = [&](unsigned warp) {
+        const Thread* lanes = &m_threads[warp * kLanes];
+        return std::any_of(lanes, lanes + kLanes, [](const Thread& t) { return t.wait == Wait::Ready; });
+    };
+    const unsigned warps = m_position.shape.threads / kLanes;
+    const std::uint64_t random = m_random();
+    if (m_warp < warps && random % 8 != 0 && ready(m_warp))
+        return m_warp;
+    const auto start = unsigned((random / 8) % warps);
+    for (unsigned i = 0; i < warps; ++i)
+        if (ready((start + i) % warps))
+            return (start + i) % warps;
+    return start;
 }
 
 /// Lets go who may go on; false if nobody does: all are done, or an error.
@@ -199,8 +232,11 @@ bool Runner::release()
     if (released)
         return true;
     unsigned atBarrier = 0;
-    for (unsigned i = 0; i < m_position.shape.threads; ++i)
+    for (unsigned i = 0; i < m_position.shape.threads; ++i) {
+        if (m_threads[i].wait == Wait::Ready)
+            return true; // of a warp whose turn has not come
         atBarrier += m_threads[i].wait == Wait::Block;
+    }
     if (atBarrier == 0)
         return false; // all are done
     if (atBarrier < m_position.shape.threads) {

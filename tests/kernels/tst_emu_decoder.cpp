@@ -1,4 +1,3 @@
-#include "kernels/cpu/variant.h"
 #include "kernels/cuda/module/abi.h"
 #include "kernels/cuda/module/decoder.h"
 #include "kernels/emu/emu_device.h"
@@ -20,7 +19,6 @@ using ls::cuda::Decoder;
 class TestEmuDecoder : public QObject {
     Q_OBJECT
 private Q_SLOTS:
-    void initTestCase() { setVariant(Variant::Plain); }
     void step_equalsTheCpu_data();
     void step_equalsTheCpu();
     void severalTokens_equalOneByOne();
@@ -92,14 +90,14 @@ void TestEmuDecoder::step_equalsTheCpu_data()
     QTest::addColumn<TinyShape>("shape");
     TinyShape shape;
     QTest::newRow("gated, mixed formats") << shape;
-    shape.postNorms = shape.headNorms = shape.caps = shape.tied = true;
+    shape.postNorms = shape.headNorms = shape.caps = shape.tied = shape.scales = true;
     shape.gate = Gate::GeluTanh;
     shape.windowOfLayer1 = 3;
     shape.cache = CacheType::BF16;
-    QTest::newRow("norms everywhere, caps, a window, tied embedding") << shape;
+    QTest::newRow("norms everywhere, caps, scales, a window, tied embedding") << shape;
     shape = {};
     shape.gated = false;
-    shape.biases = true;
+    shape.biases = shape.scales = true;
     shape.turned = 12;
     shape.gate = Gate::Gelu;
     shape.cache = CacheType::F32;
@@ -165,7 +163,7 @@ void TestEmuDecoder::prompt_equalsOneByOne()
     }
     shape.layers = count > 100 ? 1 : 3;
     if (other) {
-        shape.postNorms = shape.headNorms = shape.biases = shape.caps = true;
+        shape.postNorms = shape.headNorms = shape.biases = shape.caps = shape.scales = true;
         shape.windowOfLayer1 = 7;
     }
     TinyModel model(shape);

@@ -207,15 +207,29 @@ Launch Decoder::branchEnd(const DeviceMatrix& matrix, const DeviceBuffer& norm, 
 {
     const Stream stream = m_device.stream();
     const MatvecInput in{x, tokens, matrix.cols, matrix.cols};
-    if (!norm.as<float>()) {
+    if (!norm.as<float>() && m_model.residualScale == 1.0f) {
         const MatvecMatrix add = matrixOf(matrix, m_stream.as<float>(), true);
         return multiply(in, &add, 1, stream);
     }
     const MatvecMatrix into = matrixOf(matrix, m_branch.as<float>());
     LS_LAUNCH(multiply(in, &into, 1, stream));
-    return normRows({m_branch.as<float>(), norm.as<float>(), m_stream.as<float>(), tokens, m_model.width, m_model.width,
-                     m_model.width, m_model.normEpsilon, true},
-                    stream);
+    return addBranch(norm, tokens);
+}
+
+/// The stream plus what is in m_branch, normed and scaled as the model says.
+Launch Decoder::addBranch(const DeviceBuffer& norm, int tokens)
+{
+    const Stream stream = m_device.stream();
+    const std::int64_t d = m_model.width;
+    const bool scaled = m_model.residualScale != 1.0f;
+    if (norm.as<float>()) {
+        float* into = scaled ? m_branch.as<float>() : m_stream.as<float>();
+        LS_LAUNCH(normRows(
+            {m_branch.as<float>(), norm.as<float>(), into, tokens, d, d, d, m_model.normEpsilon, !scaled}, stream));
+        if (!scaled)
+            return Launch::Ok;
+    }
+    return addValues(m_branch.as<float>(), m_model.residualScale, m_stream.as<float>(), tokens * d, stream);
 }
 
 Launch Decoder::editsAndTaps(const Plan& plan, int layer, int tokens)
@@ -261,6 +275,8 @@ Launch Decoder::vocabulary(int tokens)
                          m_model.normEpsilon};
     const MatvecMatrix matrix = matrixOf(output, m_logits.as<float>());
     LS_LAUNCH(multiply(in, &matrix, 1, stream));
+    if (m_model.logitScale != 1.0f)
+        LS_LAUNCH(scaleValues(m_model.logitScale, m_logits.as<float>(), m_model.vocabulary, stream));
     return m_model.logitCap > 0 ? capValues(m_model.logitCap, m_logits.as<float>(), m_model.vocabulary, stream)
                                 : Launch::Ok;
 }

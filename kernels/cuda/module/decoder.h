@@ -103,6 +103,7 @@ private:
     Launch attention(const Plan& plan, const Layer& layer, int index, int tokens, std::int64_t bucket);
     Launch mlp(const Layer& layer, int tokens);
     Launch branchEnd(const DeviceMatrix& matrix, const DeviceBuffer& norm, const float* in, int tokens);
+    Launch addBranch(const DeviceBuffer& norm, int tokens);
     Launch editsAndTaps(const Plan& plan, int layer, int tokens);
     Launch vocabulary(int tokens);
     Launch draw();

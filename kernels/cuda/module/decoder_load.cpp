@@ -99,7 +99,7 @@ Problem Decoder::load(const LsCudaModel& model)
         model.heads % model.kvHeads != 0 || model.headWidth < 1 || model.headWidth > kMaxHeadWidth ||
         model.mlpWidth < 1 || model.vocabulary < 1 || model.capacity < 1 || model.turned < 0 || model.turned % 2 != 0 ||
         model.turned > model.headWidth || model.cacheType < 0 || model.cacheType > 2 || model.gate < 0 ||
-        model.gate > 2 || !model.layer || !model.finalNorm)
+        model.gate > 2 || model.residualScale == 0 || model.logitScale == 0 || !model.layer || !model.finalNorm)
         return "the sizes of the model contradict each other";
     m_model = model;
     m_layers.resize(std::size_t(model.layers));

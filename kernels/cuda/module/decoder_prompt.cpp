@@ -146,16 +146,9 @@ Problem Decoder::promptProduct(const DeviceMatrix& matrix, const float* x, float
 
 Problem Decoder::promptBranchEnd(const DeviceMatrix& matrix, const DeviceBuffer& norm, const float* x, int tokens)
 {
-    const Stream stream = m_device.stream();
-    const std::int64_t d = m_model.width;
     if (Problem p = promptProduct(matrix, x, m_branch.as<float>(), tokens); !p.empty())
         return p;
-    if (!norm.as<float>())
-        return problemOf(addValues(m_branch.as<float>(), 1.0f, m_stream.as<float>(), tokens * d, stream), "sum");
-    return problemOf(normRows({m_branch.as<float>(), norm.as<float>(), m_stream.as<float>(), tokens, d, d, d,
-                               m_model.normEpsilon, true},
-                              stream),
-                     "norm");
+    return problemOf(addBranch(norm, tokens), "sum");
 }
 
 } // namespace ls::cuda

@@ -27,14 +27,15 @@ struct LsCudaLayer {
 /// there is runs on the CPU.
 struct LsCudaModel {
     int layers, width, heads, kvHeads, headWidth, mlpWidth, vocabulary;
-    int cacheType; ///< kernels::CacheType
-    int gate;      ///< kernels::Gate
-    int capacity;  ///< rows of the cache, positions of the rotary tables
-    float normEpsilon, attentionScale, scoreCap, logitCap, embeddingScale; ///< caps: 0 = none
-    const LsCudaLayer* layer;                                              ///< [layers]
-    LsCudaMatrix embedding, output;                                        ///< output without data: the embedding
-    const float* finalNorm;                                                ///< [width]
-    int turned;                                                            ///< values of a head that turn
+    int cacheType;                                         ///< kernels::CacheType
+    int gate;                                              ///< kernels::Gate
+    int capacity;                                          ///< rows of the cache, positions of the rotary tables
+    float normEpsilon, attentionScale, scoreCap, logitCap; ///< caps: 0 = none
+    float embeddingScale, residualScale, logitScale;       ///< factors, 1 = none; residual: on what a branch adds
+    const LsCudaLayer* layer;                              ///< [layers]
+    LsCudaMatrix embedding, output;                        ///< output without data: the embedding
+    const float* finalNorm;                                ///< [width]
+    int turned;                                            ///< values of a head that turn
     int rotaryTables;
     const float *const *cosines, *const *sines; ///< [rotaryTables] of [capacity, turned / 2]
 };

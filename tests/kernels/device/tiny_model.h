@@ -18,7 +18,7 @@ namespace ls::test {
 struct TinyShape {
     int layers = 3, width = 256, heads = 4, kvHeads = 2, headWidth = 32, mlpWidth = 256, vocabulary = 131,
         capacity = 300;
-    bool gated = true, postNorms = false, headNorms = false, biases = false, caps = false, tied = false;
+    bool gated = true, postNorms = false, headNorms = false, biases = false, caps = false, tied = false, scales = false;
     bool floats = false; ///< every matrix float32
     int turned = 32, windowOfLayer1 = 0;
     Gate gate = Gate::Silu;
@@ -75,6 +75,8 @@ public:
                        s.caps ? 3.0f : 0.0f,
                        s.caps ? 10.0f : 0.0f,
                        1.5f,
+                       s.scales ? 0.5f : 1.0f,
+                       s.scales ? 0.25f : 1.0f,
                        m_layers.data(),
                        matrix(F::Q8_0, s.vocabulary, s.width, false)};
         if (!s.tied)
@@ -119,9 +121,11 @@ public:
         }
         ++m_position;
         auto logits = product(s.tied ? description.embedding : description.output, x, description.finalNorm);
-        for (float& value : logits)
+        for (float& value : logits) {
+            value *= s.scales ? 0.25f : 1.0f;
             if (s.caps)
                 value = 10.0f * std::tanh(value / 10.0f);
+        }
         return logits;
     }
 
@@ -176,7 +180,7 @@ private:
         if (postNorm)
             rmsNorm(branch.data(), postNorm, branch.data(), 1, s.width, 1e-5f);
         for (std::size_t c = 0; c < x.size(); ++c)
-            x[c] += branch[c];
+            x[c] += branch[c] * (s.scales ? 0.5f : 1.0f);
     }
     void attention(int l, std::vector<float>& x, const LsCudaPlan& plan)
     {
