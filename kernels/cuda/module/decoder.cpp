@@ -331,13 +331,17 @@ Problem Decoder::readTaps(int number, std::int64_t& step, std::span<std::uint8_t
     Plan& plan = m_plans[std::size_t(number)];
     step = m_steps - 1;
     const std::uint8_t* slot = plan.ring.as<std::uint8_t>() + step % kRingSlots * plan.slotBytes;
-    if (!m_device.copyBeside(plan.host, slot, std::size_t(plan.slotBytes)) || !m_device.waitBeside())
+    auto* host = static_cast<std::uint8_t*>(plan.host);
+    // The header again behind the taps: a writer that came round meanwhile has changed it.
+    if (!m_device.copyBeside(host, slot, std::size_t(plan.slotBytes)) ||
+        !m_device.copyBeside(host + plan.slotBytes, slot, sizeof(RingHeader)) || !m_device.waitBeside())
         return m_device.error();
-    RingHeader header;
-    std::memcpy(&header, plan.host, sizeof header);
-    if (header.begun != step + 1 || header.finished != step + 1)
+    RingHeader before, after;
+    std::memcpy(&before, host, sizeof before);
+    std::memcpy(&after, host + plan.slotBytes, sizeof after);
+    if (before.begun != step + 1 || before.finished != step + 1 || after.begun != step + 1)
         return "the step was overwritten, or another plan made it";
-    std::memcpy(out.data(), static_cast<const std::uint8_t*>(plan.host) + sizeof header, out.size());
+    std::memcpy(out.data(), host + sizeof(RingHeader), out.size());
     return {};
 }
 

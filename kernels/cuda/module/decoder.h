@@ -88,7 +88,7 @@ private:
         std::vector<Tap> taps;
         std::int64_t slotBytes = 0;
         DeviceBuffer ring, grows;
-        void* host = nullptr; // a slot, pinned
+        void* host = nullptr; // a slot and its header once more, pinned
     };
     enum class Source { Host, Drawn }; // where a step's tokens come from
 

@@ -242,7 +242,7 @@ Problem Decoder::addPlan(const LsCudaPlan& in, int& number)
         const std::vector<std::uint8_t> zeros(bytes, 0);
         if (Problem p = place(plan.ring, zeros.data(), bytes); !p.empty())
             return p;
-        plan.host = m_device.allocateHost(std::size_t(plan.slotBytes));
+        plan.host = m_device.allocateHost(std::size_t(plan.slotBytes) + sizeof(RingHeader));
         if (!plan.host)
             return "no memory that the device can copy to";
     }
