@@ -1,16 +1,29 @@
-# CUDA kernels: LAYERSCOPE_CUDA = AUTO (where nvcc is found), ON (nvcc must be there) or OFF. No GPU is needed to build.
+# CUDA kernels: LAYERSCOPE_CUDA = AUTO (where an nvcc that works is found), ON (it must be there) or OFF. No GPU is needed to
+# build. Sets LAYERSCOPE_HAS_CUDA.
 set(LAYERSCOPE_CUDA "AUTO" CACHE STRING "Build the CUDA module: AUTO, ON or OFF")
 set_property(CACHE LAYERSCOPE_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(LAYERSCOPE_HAS_CUDA OFF)
-if(NOT LAYERSCOPE_CUDA STREQUAL "OFF")
+if(NOT LAYERSCOPE_CUDA STREQUAL "OFF" AND NOT LAYERSCOPE_SANITIZE)
     find_program(LAYERSCOPE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda PATH_SUFFIXES bin)
-    if(LAYERSCOPE_NVCC AND NOT CMAKE_CUDA_COMPILER)
-        set(CMAKE_CUDA_COMPILER ${LAYERSCOPE_NVCC})
-    endif()
-    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-        set(CMAKE_CUDA_ARCHITECTURES 80-real 90) # 90: machine code and PTX for what comes after
-    endif()
+    set(why "nvcc was not found")
     if(LAYERSCOPE_NVCC)
+        execute_process(COMMAND ${LAYERSCOPE_NVCC} --version OUTPUT_VARIABLE version ERROR_QUIET)
+        string(REGEX MATCH "release ([0-9]+)" release "${version}")
+        if(NOT CMAKE_MATCH_1 OR CMAKE_MATCH_1 LESS 12)
+            set(why "${LAYERSCOPE_NVCC} is older than 12, which is the first with C++20")
+        else()
+            if(NOT CMAKE_CUDA_COMPILER)
+                set(CMAKE_CUDA_COMPILER ${LAYERSCOPE_NVCC})
+            endif()
+            if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+                set(CMAKE_CUDA_ARCHITECTURES 80-real 90) # 90: machine code and PTX for what comes after
+            endif()
+            include(CheckLanguage)
+            check_language(CUDA) # an nvcc whose host compiler does not suit ends here and not in an error
+            set(why "${LAYERSCOPE_NVCC} cannot compile a program")
+        endif()
+    endif()
+    if(LAYERSCOPE_NVCC AND CMAKE_CUDA_COMPILER)
         enable_language(CUDA)
         set(LAYERSCOPE_HAS_CUDA ON)
         if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION) # newer than CMake 3.25
@@ -19,11 +32,11 @@ if(NOT LAYERSCOPE_CUDA STREQUAL "OFF")
         if(LAYERSCOPE_CCACHE)
             set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
         endif()
-        message(STATUS "CUDA kernels: ${LAYERSCOPE_NVCC} ${CMAKE_CUDA_COMPILER_VERSION}, ${CMAKE_CUDA_ARCHITECTURES}")
+        message(STATUS "CUDA kernels: ${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}, ${CMAKE_CUDA_ARCHITECTURES}")
     elseif(LAYERSCOPE_CUDA STREQUAL "ON")
-        message(FATAL_ERROR "LAYERSCOPE_CUDA is ON but nvcc was not found. Install the CUDA toolkit (13), set CUDA_HOME to its "
-            "folder, or configure with -DLAYERSCOPE_CUDA=OFF.")
+        message(FATAL_ERROR "LAYERSCOPE_CUDA is ON but ${why}. Install the CUDA toolkit (13), set CUDA_HOME to its folder, or "
+            "configure with -DLAYERSCOPE_CUDA=OFF.")
     else()
-        message(STATUS "CUDA kernels: nvcc not found, not built")
+        message(STATUS "CUDA kernels: not built, ${why}")
     endif()
 endif()

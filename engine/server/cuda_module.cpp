@@ -1,5 +1,7 @@
 #include "engine/server/cuda_module.h"
 
+#include "kernels/cuda/module/abi.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -45,9 +47,15 @@ CudaState look()
         error ? std::filesystem::path("liblayerscope_cuda.so") : program.parent_path() / "liblayerscope_cuda.so";
     if (!std::filesystem::exists(file, error))
         return state;
-    state.module = dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL) != nullptr;
-    if (!state.module)
+    void* module = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!module) {
         state.moduleError = dlerror();
+        return state;
+    }
+    const auto version = reinterpret_cast<decltype(&lsCudaAbi)>(dlsym(module, "lsCudaAbi"));
+    state.module = version && version() == kLsCudaAbi;
+    if (!state.module)
+        state.moduleError = "it belongs to another version of Layerscope";
     return state;
 }
 
@@ -77,7 +85,9 @@ const CudaState& cudaState()
 
 std::vector<DeviceInfo> cudaDevices()
 {
-    const std::string reason = cudaReason(cudaState());
+    std::string reason = cudaReason(cudaState());
+    if (reason.empty()) // the module is there, but no model is translated for it yet
+        reason = "this version runs models on the CPU";
     std::vector<DeviceInfo> devices;
     if (void* library = driverLibrary()) {
         const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"));
@@ -90,12 +100,13 @@ std::vector<DeviceInfo> cudaDevices()
                 char title[128] = "";
                 std::size_t bytes = 0;
                 if (name(title, sizeof title, i) == 0 && memory(&bytes, i) == 0)
-                    devices.push_back({fmt::format("cuda:{}", i), title, std::int64_t(bytes), reason.empty(), reason});
+                    devices.push_back({fmt::format("cuda:{}", i), title, std::int64_t(bytes), false, reason});
             }
         }
     }
     if (devices.empty())
-        devices.push_back({"cuda:0", "CUDA", 0, false, reason.empty() ? "no CUDA device found" : reason});
+        devices.push_back(
+            {"cuda:0", "CUDA", 0, false, cudaReason(cudaState()).empty() ? "no CUDA device found" : reason});
     return devices;
 }
 

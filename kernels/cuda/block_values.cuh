@@ -22,11 +22,11 @@ LSK_DEVICE float blockValue(WeightFormat format, const std::uint8_t* block, int 
     case WeightFormat::Q4_0:
         return float(nibble(block + 2) - 8) * loadHalf(block);
     case WeightFormat::Q4_1:
-        return float(nibble(block + 4)) * loadHalf(block) + loadHalf(block + 2);
+        return roundedProduct(float(nibble(block + 4)), loadHalf(block)) + loadHalf(block + 2);
     case WeightFormat::Q5_0:
         return float((nibble(block + 6) | fifth(block + 2)) - 16) * loadHalf(block);
     case WeightFormat::Q5_1:
-        return float(nibble(block + 8) | fifth(block + 4)) * loadHalf(block) + loadHalf(block + 2);
+        return roundedProduct(float(nibble(block + 8) | fifth(block + 4)), loadHalf(block)) + loadHalf(block + 2);
     case WeightFormat::Q4_K:
     case WeightFormat::Q5_K: {
         const bool five = format == WeightFormat::Q5_K;
@@ -34,8 +34,8 @@ LSK_DEVICE float blockValue(WeightFormat format, const std::uint8_t* block, int 
         const int low = (block[(five ? 48 : 16) + g / 2 * 32 + c] >> (g % 2 * 4)) & 15;
         const int high = five ? ((block[16 + c] >> g) & 1) << 4 : 0;
         const float scale = loadHalf(block) * float(scaleOf(block + 4, g));
-        const float minimum = loadHalf(block + 2) * float(minimumOf(block + 4, g));
-        return scale * float(low | high) - minimum;
+        const float minimum = roundedProduct(loadHalf(block + 2), float(minimumOf(block + 4, g)));
+        return roundedProduct(scale, float(low | high)) - minimum;
     }
     case WeightFormat::Q6_K: {
         const int four = (block[i / 128 * 64 + i % 64] >> (i / 64 % 2 * 4)) & 15;

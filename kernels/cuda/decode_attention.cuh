@@ -33,7 +33,7 @@ LSK_DEVICE KeyRows keyRows(const VisibleKeys& visible, int kvHead, int query)
         rows.list = visible.lists + owner * visible.listStride;
         rows.count = visible.listSizes[owner];
     } else {
-        const std::int64_t entries = *visible.entries + query;
+        const std::int64_t entries = *visible.entries + visible.more + query;
         if (visible.window > 0 && entries > visible.window) {
             rows.recent = entries - visible.window;
             rows.sinks = visible.sinks < rows.recent ? visible.sinks : rows.recent;

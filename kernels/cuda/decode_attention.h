@@ -12,13 +12,14 @@ namespace ls::cuda {
 /// last `window`. With lists: the listSizes[o] rows of list o, whatever the rest says; o = owner[kvHead], or kvHead.
 /// Everything is on the device, so that a recorded launch serves every length up to maxKeys.
 struct VisibleKeys {
-    const std::int32_t* entries = nullptr; ///< rows that query 0 sees, its own included
+    const std::int32_t* entries = nullptr; ///< rows that query 0 sees, its own included, less `more`
     int sinks = 0, window = 0;             ///< window 0: all
     const std::int32_t* lists = nullptr;   ///< [lists, listStride]; nothing twice, each in [0, entries)
     std::int64_t listStride = 0;
     const std::int32_t* listSizes = nullptr; ///< [lists]
     const std::int32_t* owner = nullptr;     ///< [kvHeads] or null
     std::int64_t maxKeys = 0;                ///< no query sees more; those past it would be ignored
+    std::int32_t more = 0;                   ///< for a counter of rows that does not count query 0's yet: 1
 };
 
 struct DecodeAttention {

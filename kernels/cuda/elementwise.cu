@@ -64,6 +64,11 @@ LSK_KERNEL void LSK_BOUNDS(kThreads) addKernel(const ValuesArgs args)
     for (std::int64_t i = globalThread(); i < args.count; i += std::int64_t(gridX()) * kThreads)
         args.y[i] += args.factor * args.a[i];
 }
+LSK_KERNEL void LSK_BOUNDS(kThreads) scaleKernel(const ValuesArgs args)
+{
+    for (std::int64_t i = globalThread(); i < args.count; i += std::int64_t(gridX()) * kThreads)
+        args.y[i] *= args.factor;
+}
 LSK_KERNEL void LSK_BOUNDS(kThreads) capKernel(const ValuesArgs args)
 {
     for (std::int64_t i = globalThread(); i < args.count; i += std::int64_t(gridX()) * kThreads)
@@ -131,14 +136,17 @@ LSK_KERNEL void LSK_BOUNDS(kThreads) bfloatKernel(const BfloatArgs args)
         args.out[i] = floatToBfloatBits(args.x[i]);
 }
 
-struct AdvanceArgs {
-    std::int32_t* value;
-    std::int32_t amount;
-};
-LSK_KERNEL void LSK_BOUNDS(32) advanceKernel(const AdvanceArgs args)
+LSK_KERNEL void LSK_BOUNDS(32) endStepKernel(const StepEnd job)
 {
-    if (threadId() == 0)
-        *args.value += args.amount;
+    for (int layer = int(threadId()); layer < job.layers; layer += 32)
+        job.lengths[layer] += job.grows[layer] * job.tokens;
+    if (threadId() != 0)
+        return;
+    *job.position += job.tokens;
+    if (job.step)
+        ++*job.step;
+    if (job.drawn)
+        job.history[(*job.historyCount)++ % job.historySize] = *job.drawn;
 }
 
 Launch launchValues(void (*kernel)(ValuesArgs), const ValuesArgs& args, Stream stream)
@@ -165,6 +173,11 @@ Launch gateValues(kernels::Gate kind, const float* gate, const float* up, float*
 Launch addValues(const float* x, float factor, float* y, std::int64_t count, Stream stream)
 {
     return launchValues(addKernel, {x, nullptr, y, count, factor, kernels::Gate::Silu}, stream);
+}
+
+Launch scaleValues(float factor, float* x, std::int64_t count, Stream stream)
+{
+    return launchValues(scaleKernel, {nullptr, nullptr, x, count, factor, kernels::Gate::Silu}, stream);
 }
 
 Launch capValues(float cap, float* x, std::int64_t count, Stream stream)
@@ -217,11 +230,13 @@ Launch toBfloats(const float* x, std::uint16_t* out, std::int64_t count, Stream 
     return count == 0 ? Launch::Ok : launchKernel(bfloatKernel, geometryFor(count), stream, BfloatArgs{x, out, count});
 }
 
-Launch advance(std::int32_t* value, std::int32_t amount, Stream stream)
+Launch endStep(const StepEnd& job, Stream stream)
 {
+    if (job.tokens < 0 || job.layers < 0 || (job.drawn && job.historySize < 1))
+        return Launch::BadShape;
     Geometry geometry;
     geometry.threads = 32;
-    return launchKernel(advanceKernel, geometry, stream, AdvanceArgs{value, amount});
+    return launchKernel(endStepKernel, geometry, stream, job);
 }
 
 } // namespace ls::cuda

@@ -32,6 +32,9 @@ Launch addToRows(const float* vector, float* y, int tokens, std::int64_t cols, s
 /// x[t] -= (x[t] . unit) unit; [tokens, cols]. A block a row.
 Launch removeDirection(const float* unit, float* x, int tokens, std::int64_t cols, std::int64_t stride, Stream stream);
 
+/// x *= factor, [count].
+Launch scaleValues(float factor, float* x, std::int64_t count, Stream stream);
+
 /// x = cap * tanh(x / cap), [count]; cap > 0.
 Launch capValues(float cap, float* x, std::int64_t count, Stream stream);
 
@@ -53,7 +56,19 @@ Launch decodeRows(const DecodeRows& job, Stream stream);
 /// x as bfloat16, [count].
 Launch toBfloats(const float* x, std::uint16_t* out, std::int64_t count, Stream stream);
 
-/// *value += amount on the device: positions move without the host.
-Launch advance(std::int32_t* value, std::int32_t amount, Stream stream);
+/// The last launch of a decode step: counters on the device move on without the host.
+struct StepEnd {
+    int tokens = 0;                      ///< of this step
+    std::int32_t* lengths = nullptr;     ///< [layers], rows in each layer's cache
+    const std::int32_t* grows = nullptr; ///< [layers], 1 where the step wrote rows, 0 where attention was skipped
+    int layers = 0;
+    std::int32_t* position = nullptr; ///< of the next token
+    std::int64_t* step = nullptr;     ///< null: something else counts the steps
+    /// The token that was drawn goes to history[*historyCount % historySize].
+    const std::int32_t* drawn = nullptr;
+    std::int32_t *history = nullptr, *historyCount = nullptr;
+    std::int32_t historySize = 0;
+};
+Launch endStep(const StepEnd& job, Stream stream);
 
 } // namespace ls::cuda

@@ -124,6 +124,11 @@ LSK_DEVICE int roundToInt(float value)
 {
     return __float2int_rn(value);
 }
+/// A product that is rounded before anything is added to it.
+LSK_DEVICE float roundedProduct(float a, float b)
+{
+    return __fmul_rn(a, b);
+}
 LSK_DEVICE float power2(float value)
 {
     return exp2f(value);

@@ -125,6 +125,10 @@ inline int roundToInt(float value)
 {
     return value == value ? int(std::nearbyint(value)) : 0; // as the device converts a NaN
 }
+inline float roundedProduct(float a, float b)
+{
+    return a * b;
+}
 inline float power2(float value)
 {
     return std::exp2(value);

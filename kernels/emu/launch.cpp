@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <numeric>
 #include <random>
 
@@ -39,15 +40,14 @@ class SharedMemory {
 public:
     explicit SharedMemory(std::size_t bytes)
         : m_bytes(bytes)
-        , m_memory(static_cast<std::uint8_t*>(std::aligned_alloc(256, rounded(bytes + 2 * kGuard))))
+        , m_memory(static_cast<std::uint8_t*>(::operator new(bytes + 2 * kGuard, kAlignment)))
     {
-        // With the sanitizer the end of the allocation is the end of the block's memory, as far as alignment allows.
         std::memset(m_memory, kGuardByte, bytes + 2 * kGuard);
         std::memset(data(), 0xFF, bytes);
     }
     SharedMemory(const SharedMemory&) = delete;
     SharedMemory& operator=(const SharedMemory&) = delete;
-    ~SharedMemory() { std::free(m_memory); }
+    ~SharedMemory() { ::operator delete(m_memory, kAlignment); }
     std::uint8_t* data() const { return m_memory + kGuard; }
     bool guardsHold() const
     {
@@ -58,14 +58,7 @@ public:
     }
 
 private:
-    static std::size_t rounded(std::size_t bytes)
-    {
-#if defined(__SANITIZE_ADDRESS__)
-        return bytes; // aligned_alloc of the sanitizer takes any size
-#else
-        return (bytes + 255) / 256 * 256;
-#endif
-    }
+    static constexpr std::align_val_t kAlignment{256};
     std::size_t m_bytes;
     std::uint8_t* m_memory;
 };
@@ -104,7 +97,9 @@ public:
 
 private:
     bool runBlock();
+    bool resume(unsigned thread);
     bool runReady();
+    unsigned nextWarp();
     bool release();
     bool releaseWarp(unsigned warp, bool& released);
 
@@ -112,15 +107,23 @@ private:
     std::unique_ptr<Thread[]> m_threads;
     Warp m_warps[kMaxThreads / kLanes];
     std::vector<unsigned> m_order;
+    unsigned m_warp = 0;
     std::mt19937_64 m_random;
 };
 
-thread_local Runner t_runner;
+/// Runs now: a plain pointer, because a kernel asks for it at every step and an object would be guarded each time.
+constinit thread_local Runner* t_active = nullptr;
+
+Runner& runner()
+{
+    static thread_local Runner own;
+    return own;
+}
 
 void threadBody()
 {
-    (*t_runner.m_body)();
-    t_runner.yield(Wait::Done, 0);
+    (*t_active->m_body)();
+    t_active->yield(Wait::Done, 0);
 }
 
 bool Runner::run(const LaunchShape& shape, const std::function<void()>& body)
@@ -174,19 +177,49 @@ bool Runner::runBlock()
     return m_error.empty();
 }
 
+bool Runner::resume(unsigned thread)
+{
+    if (m_threads[thread].wait != Wait::Ready)
+        return true;
+    m_position.thread = thread;
+    m_threads[thread].fiber.resume();
+    return m_threads[thread].wait != Wait::Failed;
+}
+
+/// One turn of every thread that may run; with an odd seed of the threads of one warp.
 bool Runner::runReady()
 {
+    if (m_seed % 2 == 1) {
+        m_warp = nextWarp();
+        for (unsigned lane = 0; lane < kLanes; ++lane)
+            if (!resume(m_warp * kLanes + lane))
+                return false;
+        return true;
+    }
     if (m_seed != 0)
         std::shuffle(m_order.begin(), m_order.end(), m_random);
-    for (const unsigned i : m_order) {
-        if (m_threads[i].wait != Wait::Ready)
-            continue;
-        m_position.thread = i;
-        m_threads[i].fiber.resume();
-        if (m_threads[i].wait == Wait::Failed)
+    for (const unsigned i : m_order)
+        if (!resume(i))
             return false;
-    }
     return true;
+}
+
+/// The same one again seven times of eight, so that it gets far ahead of the others; else any that may run.
+unsigned Runner::nextWarp()
+{
+    const auto ready = [&](unsigned warp) {
+        const Thread* lanes = &m_threads[warp * kLanes];
+        return std::any_of(lanes, lanes + kLanes, [](const Thread& t) { return t.wait == Wait::Ready; });
+    };
+    const unsigned warps = m_position.shape.threads / kLanes;
+    const std::uint64_t random = m_random();
+    if (m_warp < warps && random % 8 != 0 && ready(m_warp))
+        return m_warp;
+    const auto start = unsigned((random / 8) % warps);
+    for (unsigned i = 0; i < warps; ++i)
+        if (ready((start + i) % warps))
+            return (start + i) % warps;
+    return start;
 }
 
 /// Lets go who may go on; false if nobody does: all are done, or an error.
@@ -199,8 +232,11 @@ bool Runner::release()
     if (released)
         return true;
     unsigned atBarrier = 0;
-    for (unsigned i = 0; i < m_position.shape.threads; ++i)
+    for (unsigned i = 0; i < m_position.shape.threads; ++i) {
+        if (m_threads[i].wait == Wait::Ready)
+            return true; // of a warp whose turn has not come
         atBarrier += m_threads[i].wait == Wait::Block;
+    }
     if (atBarrier == 0)
         return false; // all are done
     if (atBarrier < m_position.shape.threads) {
@@ -237,36 +273,37 @@ bool Runner::releaseWarp(unsigned warp, bool& released)
 
 bool run(const LaunchShape& shape, const std::function<void()>& body)
 {
-    return t_runner.run(shape, body);
+    t_active = &runner();
+    return t_active->run(shape, body);
 }
 const std::string& lastError()
 {
-    return t_runner.m_error;
+    return runner().m_error;
 }
 void setSchedule(std::uint64_t seed)
 {
-    t_runner.m_seed = seed;
+    runner().m_seed = seed;
 }
 const Position& position()
 {
-    return t_runner.m_position;
+    return t_active->m_position;
 }
 std::uint8_t* sharedMemory()
 {
-    return t_runner.m_shared;
+    return t_active->m_shared;
 }
 void blockBarrier()
 {
-    t_runner.barrier();
+    t_active->barrier();
 }
 std::uint64_t exchange(std::uint64_t value, unsigned source, unsigned operation)
 {
-    return t_runner.exchange(value, source, operation);
+    return t_active->exchange(value, source, operation);
 }
 void fail(const char* message)
 {
-    t_runner.report(std::string(message) + ", thread " + std::to_string(t_runner.m_position.thread));
-    t_runner.yield(Wait::Failed, 0);
+    t_active->report(std::string(message) + ", thread " + std::to_string(t_active->m_position.thread));
+    t_active->yield(Wait::Failed, 0);
     std::abort(); // a failed thread is not resumed
 }
 

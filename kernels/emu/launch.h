@@ -26,8 +26,8 @@ bool run(const LaunchShape& shape, const std::function<void()>& body);
 /// What went wrong in the last run of this thread, with block and thread; empty after success.
 const std::string& lastError();
 
-/// 0: threads take turns in ascending order; other values shuffle the order of every round. A missing barrier that one
-/// order hides shows in another.
+/// 0: threads take turns in ascending order. Other even values shuffle the order of every round; odd ones let one warp
+/// run far ahead of the others, until it waits for them. A missing barrier that one order hides shows in another.
 void setSchedule(std::uint64_t seed);
 
 /// What launches on a stream do: run at once, or wait in a list (the counterpart of a CUDA graph while it is captured).

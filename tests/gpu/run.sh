@@ -24,7 +24,7 @@ else
     for name in gpu_cases gpu_bench; do
         "$nvcc" -std=c++20 -O3 -I"$root" -DLAYERSCOPE_ON_DEVICE -gencode arch=compute_80,code=sm_80 \
             -gencode 'arch=compute_90,code=[sm_90,compute_90]' -o "$build/$name" "$root/tests/gpu/$name.cu" \
-            "$root"/kernels/cuda/*.cu "${oracle[@]}" >&2
+            "$root"/kernels/cuda/*.cu "$root"/kernels/cuda/module/*.c* "${oracle[@]}" -ldl >&2
     done
 fi
 [ "$build_only" = no ] || exit 0

@@ -16,6 +16,7 @@ private Q_SLOTS:
     void barrier_separatesWritesFromReads_data() { schedules(); }
     void barrier_separatesWritesFromReads();
     void missingBarrier_isSeen();
+    void missingSecondBarrier_isSeen();
     void shuffles_exchangeLanes_data() { schedules(); }
     void shuffles_exchangeLanes();
     void blockSum_isTheSameForAll();
@@ -82,6 +83,27 @@ void TestEmu::missingBarrier_isSeen()
             out[threadId()] = values[63 - threadId()]; // no barrier before
         }));
         wrong += int(std::count_if(out.begin(), out.end(), [](float value) { return std::isnan(value); }));
+    }
+    QVERIFY(wrong > 0);
+}
+
+void TestEmu::missingSecondBarrier_isSeen()
+{
+    // The usual fault of a loop over tiles: the next tile is written while slower warps still read the last one.
+    int wrong = 0;
+    for (const quint64 seed : {1, 3, 5}) {
+        emu::setSchedule(seed);
+        std::vector<int> sums(128, 0);
+        QVERIFY(emu::run({1, 1, 1, 128, 128 * sizeof(int)}, [&] {
+            LSK_SHARED(shared);
+            int* tile = reinterpret_cast<int*>(shared);
+            for (int round = 0; round < 8; ++round) {
+                tile[threadId()] = warpSum(1) + round;
+                syncThreads();
+                sums[threadId()] += tile[127 - threadId()]; // no barrier after
+            }
+        }));
+        wrong += int(std::count_if(sums.begin(), sums.end(), [](int value) { return value != 8 * 32 + 28; }));
     }
     QVERIFY(wrong > 0);
 }

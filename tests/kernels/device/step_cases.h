@@ -162,6 +162,11 @@ inline std::string runStepCase(const StepCase& c)
         if (cuda::capValues(2.0f, dy.data(), std::int64_t(all), nullptr) != cuda::Launch::Ok ||
             !close(expected, dy, 2e-6))
             return "cap differs";
+        for (std::size_t i = 0; i < all; ++i)
+            expected[i] *= -0.25f;
+        if (cuda::scaleValues(-0.25f, dy.data(), std::int64_t(all), nullptr) != cuda::Launch::Ok ||
+            !close(expected, dy, 2e-6))
+            return "scaled values differ";
     }
     const DeviceArray<std::int32_t> position(1, 10), from(1, 11);
     for (const bool masked : {false, true}) {

@@ -1,0 +1,460 @@
+#include "kernels/cuda/module/abi.h"
+#include "kernels/cuda/module/decoder.h"
+#include "kernels/emu/emu_device.h"
+
+#include <QtTest>
+
+#include "tests/kernels/device/tiny_model.h"
+
+using namespace ls::test;
+using ls::cuda::Decoder;
+
+#define FINE(expression)                                                                                               \
+    do {                                                                                                               \
+        const std::string problem = (expression);                                                                      \
+        QVERIFY2(problem.empty(), problem.c_str());                                                                    \
+    } while (false)
+
+/// The whole decode step of kernels/cuda/module in the emulator, against a forward pass on kernels/cpu.
+class TestEmuDecoder : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void step_equalsTheCpu_data();
+    void step_equalsTheCpu();
+    void severalTokens_equalOneByOne();
+    void prompt_equalsOneByOne_data();
+    void prompt_equalsOneByOne();
+    void plans_changeTheStep_data();
+    void plans_changeTheStep();
+    void skippedLayers_keepTheirRows();
+    void step_isRecordedOncePerBucket();
+    void generate_equalsFeedingTheTokens_data();
+    void generate_equalsFeedingTheTokens();
+    void taps_areTheStream();
+    void restart_forgetsTheSequence();
+    void problems_areTold();
+    void cInterface_isTheDecoder();
+};
+
+namespace {
+
+/// Largest difference relative to the largest magnitude; infinite for NaN.
+double relativeError(const std::vector<float>& expected, const std::vector<float>& actual)
+{
+    double peak = 0, worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        peak = std::max(peak, std::abs(double(expected[i])));
+        const double d = std::abs(double(expected[i]) - actual[i]);
+        worst = d <= worst ? worst : std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
+    }
+    return expected.size() == actual.size() ? worst / peak : std::numeric_limits<double>::infinity();
+}
+
+/// Roundings to 15 bits fall otherwise where a sum has another order.
+constexpr double kTolerance = 5e-4;
+
+struct Running {
+    explicit Running(TinyModel& model)
+        : m_model(model)
+        , m_decoder(m_device)
+    {
+        m_problem = m_decoder.load(model.description);
+        if (m_problem.empty())
+            m_problem = m_decoder.addPlan({}, m_dense);
+    }
+    std::vector<float> logits()
+    {
+        std::vector<float> out(std::size_t(m_model.s.vocabulary));
+        m_problem = m_decoder.logits(out);
+        return out;
+    }
+    TinyModel& m_model;
+    ls::emu::EmuDevice m_device;
+    Decoder m_decoder;
+    std::string m_problem;
+    int m_dense = -1;
+};
+
+std::vector<std::int32_t> someTokens(int count)
+{
+    std::vector<std::int32_t> out;
+    for (int i = 0; i < count; ++i)
+        out.push_back((i * 37 + 11) % 131);
+    return out;
+}
+
+} // namespace
+
+void TestEmuDecoder::step_equalsTheCpu_data()
+{
+    QTest::addColumn<TinyShape>("shape");
+    TinyShape shape;
+    QTest::newRow("gated, mixed formats") << shape;
+    shape.postNorms = shape.headNorms = shape.caps = shape.tied = shape.scales = true;
+    shape.gate = Gate::GeluTanh;
+    shape.windowOfLayer1 = 3;
+    shape.cache = CacheType::BF16;
+    QTest::newRow("norms everywhere, caps, scales, a window, tied embedding") << shape;
+    shape = {};
+    shape.gated = false;
+    shape.biases = shape.scales = true;
+    shape.turned = 12;
+    shape.gate = Gate::Gelu;
+    shape.cache = CacheType::F32;
+    QTest::newRow("no gate, biases, a part of the head turns") << shape;
+}
+
+void TestEmuDecoder::step_equalsTheCpu()
+{
+    QFETCH(TinyShape, shape);
+    TinyModel model(shape);
+    Running run(model);
+    FINE(run.m_problem);
+    for (const std::int32_t token : someTokens(4)) {
+        const auto expected = model.step(token);
+        FINE(run.m_decoder.run(run.m_dense, {&token, 1}));
+        const double error = relativeError(expected, run.logits());
+        QVERIFY2(error < (shape.cache == CacheType::BF16 ? 4 : 1) * kTolerance, qPrintable(QString::number(error)));
+        std::int32_t drawn = -1;
+        FINE(run.m_decoder.drawn({&drawn, 1}));
+        QCOMPARE(drawn, std::int32_t(std::max_element(expected.begin(), expected.end()) - expected.begin()));
+    }
+    QCOMPARE(run.m_decoder.recordings(), 1);
+    QCOMPARE(run.m_decoder.length(), 4);
+}
+
+void TestEmuDecoder::severalTokens_equalOneByOne()
+{
+    TinyModel model({});
+    Running run(model);
+    FINE(run.m_problem);
+    const auto tokens = someTokens(12);
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data(), 3}));
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data() + 3, 1}));
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data() + 4, 8}));
+    std::vector<float> expected;
+    for (const std::int32_t token : tokens)
+        expected = model.step(token);
+    QVERIFY(relativeError(expected, run.logits()) < kTolerance);
+}
+
+void TestEmuDecoder::prompt_equalsOneByOne_data()
+{
+    QTest::addColumn<int>("count");
+    QTest::addColumn<bool>("other");
+    QTest::addColumn<double>("tolerance");
+    // Prompts multiply with inputs that are not rounded to 15 bits; in float32 the two must agree closely.
+    QTest::newRow("nine tokens") << 9 << false << 1e-2;
+    QTest::newRow("nine tokens in float32") << 9 << false << 2e-5;
+    QTest::newRow("forty tokens, norms, window, biases") << 40 << true << 1e-2;
+    QTest::newRow("the same in float32") << 40 << true << 2e-5;
+    QTest::newRow("two chunks in float32") << 260 << false << 2e-5;
+}
+
+void TestEmuDecoder::prompt_equalsOneByOne()
+{
+    QFETCH(int, count);
+    QFETCH(bool, other);
+    QFETCH(double, tolerance);
+    TinyShape shape;
+    if (tolerance < 1e-3) {
+        shape.floats = true;
+        shape.cache = CacheType::F32;
+    }
+    shape.layers = count > 100 ? 1 : 3;
+    if (other) {
+        shape.postNorms = shape.headNorms = shape.biases = shape.caps = shape.scales = true;
+        shape.windowOfLayer1 = 7;
+    }
+    TinyModel model(shape);
+    Running run(model);
+    FINE(run.m_problem);
+    const auto tokens = someTokens(count);
+    FINE(run.m_decoder.run(run.m_dense, tokens));
+    std::vector<float> expected;
+    for (const std::int32_t token : tokens)
+        expected = model.step(token);
+    const double error = relativeError(expected, run.logits());
+    QVERIFY2(error < tolerance, qPrintable(QString::number(error)));
+    const std::int32_t next = 5;
+    FINE(run.m_decoder.run(run.m_dense, {&next, 1})); // the cache is that of single steps
+    QVERIFY(relativeError(model.step(next), run.logits()) < tolerance);
+}
+
+void TestEmuDecoder::plans_changeTheStep_data()
+{
+    QTest::addColumn<QString>("what");
+    for (const char* what : {"skip", "window", "steer", "remove", "everything"})
+        QTest::newRow(what) << QString::fromLatin1(what);
+}
+
+void TestEmuDecoder::plans_changeTheStep()
+{
+    QFETCH(QString, what);
+    const bool all = what == QLatin1String("everything");
+    TinyModel model({});
+    Running run(model);
+    FINE(run.m_problem);
+    const std::uint8_t attentionRuns[] = {1, 0, 1}, mlpRuns[] = {1, 1, 0};
+    auto vector = normalValues(256, 5), unit = normalValues(256, 6);
+    for (float& value : unit)
+        value /= 16;
+    for (float& value : vector)
+        value *= 3000; // the stream of random weights is large
+    const LsCudaEdit edits[] = {{0, 0, vector.data(), 3}, {1, 1, unit.data(), 0}};
+    LsCudaPlan plan{};
+    if (all || what == QLatin1String("skip")) {
+        plan.attentionRuns = attentionRuns;
+        plan.mlpRuns = mlpRuns;
+    }
+    if (all || what == QLatin1String("window")) {
+        plan.sinks = 1;
+        plan.window = 3;
+    }
+    if (all || what == QLatin1String("steer") || what == QLatin1String("remove")) {
+        plan.edits = what == QLatin1String("remove") ? edits + 1 : edits;
+        plan.editCount = all ? 2 : 1;
+    }
+    int number = -1;
+    FINE(run.m_decoder.addPlan(plan, number));
+    double changed = 0;
+    const auto tokens = someTokens(6);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const bool on = i >= 2; // switched on between tokens
+        const auto expected = model.step(tokens[i], on ? plan : LsCudaPlan());
+        FINE(run.m_decoder.run(on ? number : run.m_dense, {&tokens[i], 1}));
+        const double error = relativeError(expected, run.logits());
+        QVERIFY2(error < kTolerance, qPrintable(QString::number(error)));
+    }
+    const auto with = run.logits();
+    model.restart();
+    std::vector<float> dense;
+    for (const std::int32_t token : tokens)
+        dense = model.step(token);
+    changed = relativeError(dense, with);
+    QVERIFY2(changed > 5 * kTolerance, qPrintable(QString::number(changed))); // else the rest proves nothing
+}
+
+void TestEmuDecoder::skippedLayers_keepTheirRows()
+{
+    TinyModel model({});
+    Running run(model);
+    const std::uint8_t attentionRuns[] = {1, 0, 1};
+    LsCudaPlan plan{};
+    plan.attentionRuns = attentionRuns;
+    int number = -1;
+    FINE(run.m_decoder.addPlan(plan, number));
+    const auto tokens = someTokens(5);
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data(), 2}));
+    FINE(run.m_decoder.run(number, {tokens.data() + 2, 3}));
+    QCOMPARE(run.m_decoder.rowsOf(0), 5);
+    QCOMPARE(run.m_decoder.rowsOf(1), 2);
+    QCOMPARE(run.m_decoder.length(), 5);
+    for (std::size_t i = 0; i < tokens.size(); ++i) // and back: the layer goes on where its rows end
+        model.step(tokens[i], i < 2 ? LsCudaPlan() : plan);
+    const std::int32_t next = 9;
+    FINE(run.m_decoder.run(run.m_dense, {&next, 1}));
+    QVERIFY(relativeError(model.step(next), run.logits()) < kTolerance);
+    QCOMPARE(run.m_decoder.rowsOf(1), 3);
+}
+
+void TestEmuDecoder::step_isRecordedOncePerBucket()
+{
+    TinyShape shape;
+    shape.layers = 1;
+    TinyModel model(shape);
+    Running run(model);
+    const auto tokens = someTokens(254);
+    FINE(run.m_decoder.run(run.m_dense, tokens)); // a prompt records nothing
+    QCOMPARE(run.m_decoder.recordings(), 0);
+    for (const std::int32_t token : tokens)
+        model.step(token);
+    for (int i = 0; i < 5; ++i) { // 255 to 259: past the bucket of 256
+        const std::int32_t token = 3 + i;
+        FINE(run.m_decoder.run(run.m_dense, {&token, 1}));
+        QVERIFY(relativeError(model.step(token), run.logits()) < kTolerance);
+        QCOMPARE(run.m_decoder.recordings(), i < 2 ? 1 : 2);
+    }
+    FINE(run.m_decoder.setSampling({0.5f, 10, 0.9f, 1}));
+    const std::int32_t token = 1;
+    FINE(run.m_decoder.run(run.m_dense, {&token, 1}));
+    QCOMPARE(run.m_decoder.recordings(), 3); // draws another way
+    QCOMPARE(ls::cuda::bucketFor(1, 5000), std::int64_t(256));
+    QCOMPARE(ls::cuda::bucketFor(257, 5000), std::int64_t(512));
+    QCOMPARE(ls::cuda::bucketFor(4097, 5000), std::int64_t(5000));
+    QCOMPARE(ls::cuda::bucketFor(10, 100), std::int64_t(100));
+}
+
+void TestEmuDecoder::generate_equalsFeedingTheTokens_data()
+{
+    QTest::addColumn<float>("temperature");
+    QTest::newRow("greedy") << 0.0f;
+    QTest::newRow("drawn") << 1.0f;
+}
+
+void TestEmuDecoder::generate_equalsFeedingTheTokens()
+{
+    QFETCH(float, temperature);
+    TinyModel model({});
+    Running alone(model), fed(model);
+    for (Running* run : {&alone, &fed}) {
+        FINE(run->m_decoder.setSampling({temperature, 20, 0.95f, 99}));
+        FINE(run->m_decoder.run(run->m_dense, someTokens(3)));
+    }
+    FINE(alone.m_decoder.generate(alone.m_dense, 4));
+    std::vector<std::int32_t> tokens(5);
+    FINE(alone.m_decoder.drawn(tokens));
+    for (std::size_t i = 0; i < 4; ++i)
+        FINE(fed.m_decoder.run(fed.m_dense, {&tokens[i], 1}));
+    QCOMPARE(fed.logits(), alone.logits());
+    std::vector<std::int32_t> again(5);
+    FINE(fed.m_decoder.drawn(again));
+    QCOMPARE(again, tokens);
+}
+
+void TestEmuDecoder::taps_areTheStream()
+{
+    TinyModel model({});
+    Running run(model);
+    const auto directions = normalValues(512, 7);
+    const LsCudaTap taps[] = {{0, 0, nullptr, 0}, {2, 2, directions.data(), 2}, {1, 1, nullptr, 0}};
+    LsCudaPlan plan{};
+    plan.taps = taps;
+    plan.tapCount = 3;
+    int number = -1;
+    FINE(run.m_decoder.addPlan(plan, number));
+    std::vector<std::uint8_t> bytes(std::size_t(run.m_decoder.tapBytes(number)));
+    std::int64_t step = -1;
+    QVERIFY(!run.m_decoder.readTaps(number, step, bytes).empty()); // nothing ran yet
+    for (int i = 0; i < 20; ++i) {                                 // more than the ring has slots
+        const std::int32_t token = (7 * i) % 131;
+        const auto logits = model.step(token);
+        FINE(run.m_decoder.run(number, {&token, 1}));
+        FINE(run.m_decoder.readTaps(number, step, bytes));
+        QCOMPARE(step, std::int64_t(i));
+        QVERIFY(relativeError(logits, run.logits()) < kTolerance); // taps change nothing
+        std::vector<float> rows(256), reduced(3), rounded;
+        std::memcpy(rows.data(), bytes.data() + run.m_decoder.tapOffset(number, 0), 1024);
+        std::memcpy(reduced.data(), bytes.data() + run.m_decoder.tapOffset(number, 1), 12);
+        for (int c = 0; c < 256; ++c) {
+            std::uint16_t bits = 0;
+            std::memcpy(&bits, bytes.data() + run.m_decoder.tapOffset(number, 2) + 2 * c, 2);
+            rounded.push_back(bfloatToFloat(bits));
+        }
+        QVERIFY(relativeError(model.streams[0], rows) < kTolerance);
+        QVERIFY(relativeError(model.streams[1], rounded) < 0.005);
+        double norm = 0, product = 0;
+        for (std::size_t c = 0; c < 256; ++c) {
+            norm += double(model.streams[2][c]) * model.streams[2][c];
+            product += double(model.streams[2][c]) * directions[256 + c];
+        }
+        QVERIFY(std::abs(reduced[0] - std::sqrt(norm)) < 1e-3 * std::sqrt(norm));
+        QVERIFY(std::abs(reduced[2] - product) < 1e-2 * std::sqrt(norm));
+    }
+    const std::int32_t token = 1;
+    FINE(run.m_decoder.run(run.m_dense, {&token, 1}));
+    QVERIFY(!run.m_decoder.readTaps(number, step, bytes).empty()); // another plan made the last step
+}
+
+void TestEmuDecoder::restart_forgetsTheSequence()
+{
+    TinyModel model({});
+    Running run(model);
+    const auto tokens = someTokens(4);
+    FINE(run.m_decoder.run(run.m_dense, tokens));
+    const auto first = run.logits();
+    FINE(run.m_decoder.run(run.m_dense, tokens));
+    QVERIFY(relativeError(first, run.logits()) > kTolerance);
+    FINE(run.m_decoder.restart());
+    FINE(run.m_decoder.run(run.m_dense, tokens));
+    QCOMPARE(run.logits(), first);
+    QCOMPARE(run.m_decoder.recordings(), 1);
+}
+
+void TestEmuDecoder::problems_areTold()
+{
+    TinyModel model({});
+    ls::emu::EmuDevice device;
+    {
+        Decoder decoder(device);
+        int number = -1;
+        QVERIFY(!decoder.addPlan({}, number).empty()); // nothing loaded
+        FINE(decoder.load(model.description));
+        FINE(decoder.addPlan({}, number));
+        const auto tokens = someTokens(301);
+        const std::int32_t unknown = 131;
+        QCOMPARE(decoder.run(7, {tokens.data(), 1}), "there is no such plan");
+        QCOMPARE(decoder.run(number, tokens), "the sequence is longer than the cache");
+        QCOMPARE(decoder.run(number, {&unknown, 1}), "token 131 is not in the vocabulary");
+        QCOMPARE(decoder.generate(number, 1), "nothing was drawn yet");
+        QVERIFY(!decoder.setSampling({-1.0f, 0, 1.0f, 0}).empty());
+        LsCudaPlan bad{};
+        const LsCudaTap tap{3, 0, nullptr, 0};
+        bad.taps = &tap;
+        bad.tapCount = 1;
+        QVERIFY(decoder.addPlan(bad, number).find("tap 0") == 0);
+        std::vector<float> few(3);
+        QVERIFY(!decoder.logits(few).empty());
+    }
+    QCOMPARE(device.m_allocated, std::int64_t(0)); // everything was given back
+    auto wrong = model.description;
+    wrong.heads = 3;
+    Decoder other(device);
+    QVERIFY(!other.load(wrong).empty());
+    wrong = model.description;
+    wrong.embedding.rows = 130;
+    Decoder another(device);
+    QVERIFY(another.load(wrong).find("embedding") != std::string::npos);
+    device.m_limit = 1000;
+    Decoder poor(device);
+    QVERIFY(poor.load(model.description).find("too little memory") != std::string::npos);
+}
+
+void TestEmuDecoder::cInterface_isTheDecoder()
+{
+    QCOMPARE(lsCudaAbi(), kLsCudaAbi);
+    LsCudaDevice devices[2] = {};
+    QCOMPARE(lsCudaDevices(devices, 2), 1);
+    TinyModel model({});
+    char problem[12] = "";
+    QVERIFY(!lsCudaOpen(1, &model.description, problem, sizeof problem));
+    QCOMPARE(QByteArray(problem), QByteArray("the emulato")); // cut, with its end
+    auto wrong = model.description;
+    wrong.layers = 0;
+    QVERIFY(!lsCudaOpen(0, &wrong, problem, sizeof problem));
+    LsCudaDecoder* decoder = lsCudaOpen(0, &model.description, problem, sizeof problem);
+    QVERIFY(decoder);
+    const LsCudaTap tap{1, 2, nullptr, 0};
+    LsCudaPlan plan{};
+    plan.taps = &tap;
+    plan.tapCount = 1;
+    int number = -1;
+    std::int64_t bytes = 0, offset = 0, step = 0;
+    QCOMPARE(lsCudaAddPlan(decoder, &plan, &number), 0);
+    QCOMPARE(lsCudaTapBytes(decoder, number, &bytes), 0);
+    QCOMPARE(lsCudaTapOffset(decoder, number, 0, &offset), 0);
+    QCOMPARE(lsCudaTapOffset(decoder, number, 1, &offset), 1); // out of range: words, no exception
+    const LsCudaSampling sampling{0.0f, 0, 1.0f, 1};
+    QCOMPARE(lsCudaSetSampling(decoder, &sampling), 0);
+    const auto tokens = someTokens(2);
+    QCOMPARE(lsCudaRun(decoder, number, tokens.data(), 2), 0);
+    QCOMPARE(lsCudaGenerate(decoder, number, 1), 0);
+    std::int32_t drawn[2] = {};
+    std::vector<float> logits(131);
+    std::vector<std::uint8_t> taps(static_cast<std::size_t>(bytes));
+    QCOMPARE(lsCudaDrawn(decoder, drawn, 2), 0);
+    QCOMPARE(lsCudaLogits(decoder, logits.data(), 131), 0);
+    QCOMPARE(lsCudaReadTaps(decoder, number, &step, taps.data(), bytes), 0);
+    QCOMPARE(step, std::int64_t(1));
+    std::vector<float> expected;
+    for (const std::int32_t token : {tokens[0], tokens[1], drawn[0]})
+        expected = model.step(token);
+    QVERIFY(relativeError(expected, logits) < kTolerance);
+    QCOMPARE(lsCudaRun(decoder, 9, tokens.data(), 1), 1);
+    QCOMPARE(QByteArray(lsCudaProblem(decoder)), QByteArray("there is no such plan"));
+    QCOMPARE(lsCudaRestart(decoder), 0);
+    lsCudaClose(decoder);
+}
+
+QTEST_GUILESS_MAIN(TestEmuDecoder)
+#include "tst_emu_decoder.moc"
