@@ -2,6 +2,7 @@
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/picture.h"
+#include "ui/shell/recent_files.h"
 #include "ui/shell/text.h"
 #include "ui/shell/theme.h"
 #include "ui/shell/workbench.h"
@@ -67,7 +68,7 @@ int main(int argc, char** argv)
     parser.addHelpOption();
     parser.addVersionOption();
     parser.addPositionalArgument(QStringLiteral("file"),
-                                 QApplication::translate("main", "Model (GGUF) or session (.lsdb) to open."));
+                                 QApplication::translate("main", "Model (GGUF file or folder) or session (.lsdb) to open."));
     const QCommandLineOption model(QStringLiteral("model"), QApplication::translate("main", "Open this model at once."),
                                    QStringLiteral("file"));
     const QCommandLineOption engine(QStringLiteral("engine"),
@@ -115,6 +116,8 @@ int main(int argc, char** argv)
     window.resize(windowSize);
     window.setLayoutName(parser.value(layout));
 
+    if (parser.isSet(render) || parser.isSet(screenshot))
+        ls::recent::setKept(false);
     if (parser.isSet(render)) {
         if (const auto status = workbench.openSession(parser.value(render), true); !status)
             return fail(ls::text::sentence(status.error()));

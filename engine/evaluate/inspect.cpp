@@ -1,5 +1,6 @@
 #include "engine/evaluate/inspect.h"
 
+#include "engine/evaluate/model_card.h"
 #include "engine/model/family.h"
 #include "engine/model/hook_site.h"
 #include "engine/model/tensor_list.h"
@@ -66,6 +67,7 @@ Result<nlohmann::json> inspectFile(const std::string& path)
                         {"parameters", parameters},
                         {"tensors", std::move(tensors)},
                         {"metadata", file->metadata()},
+                        {"card", modelCard(*file)},
                         {"config", nullptr},
                         {"memory", nullptr},
                         {"sites", nlohmann::json::array()}};

@@ -198,6 +198,9 @@ Status Server::handle(const OpenModel& open)
 Status Server::handle(const InspectModel& inspect)
 {
     LS_TRY(nlohmann::json info, inspectFile(inspect.path));
+    info["free_bytes"]["cpu"] = availableMemory(); // now; Ready tells that of the start
+    for (const DeviceInfo& device : cudaDevices())
+        info["free_bytes"][device.id] = device.freeBytes;
     m_out.send(Inspected{inspect.requestId, std::move(info)});
     return success();
 }

@@ -135,7 +135,7 @@ void TestCommands::inspect_printsJsonAndText()
     QVERIFY(!asJson.json()["sites"].toArray().isEmpty());
     const CliResult text = runCli({{"inspect", m_model}});
     QCOMPARE(text.code, 0);
-    QVERIFY(text.out.contains("tensors (1)"));
+    QVERIFY(text.out.contains("tensors (8)"));
     QVERIFY(text.out.contains("blocks.0.resid_post"));
 }
 

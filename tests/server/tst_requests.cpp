@@ -195,6 +195,9 @@ private Q_SLOTS:
         QVERIFY(info["tensors"].size() > 200);
         QVERIFY(info["sites"].size() > 30 * 10);
         QVERIFY(info["memory"].size() >= 4);
+        QCOMPARE(info["card"]["licence"].get<std::string>(), std::string("apache-2.0"));
+        QVERIFY(info["card"]["chat_template"].get<bool>());
+        QVERIFY(info["free_bytes"]["cpu"].get<std::int64_t>() > 0);
     }
 
     void cancel_endsALongPrompt()

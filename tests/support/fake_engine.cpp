@@ -1,6 +1,7 @@
 #include "core/protocol/codec.h"
 #include "tests/support/fake_experiments.h"
 #include "tests/support/fake_generation.h"
+#include "tests/support/fake_inspect.h"
 #include "tests/support/fake_model.h"
 
 #include <fmt/format.h>
@@ -10,12 +11,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <set>
 #include <thread>
 
 /// An engine without a model, for tests of its clients: speaks the protocol, makes deterministic tokens and taps.
 /// Options come as arguments or, for programs that start an engine themselves, in $FAKE_ENGINE ("--rate 50 ..."):
 ///   --rate N       generated tokens per second and lane (400)
 ///   --load-ms N    time to open a model (20)
+///   --certify-ms N  time of each of the four steps of a certificate (0)
 ///   --eos-at N     the N-th generated token is the end of the text
 ///   --crash-at N   SIGSEGV before the N-th generated token;  --kill-at N  SIGKILL;  --exit-at N  exit code 3
 ///   --bus-error-at N  SIGBUS, as of a mapped file that became shorter
@@ -51,7 +54,7 @@ private:
         say(Ready{m_options.version,
                   "fake-engine " LAYERSCOPE_VERSION,
                   "fake",
-                  {{"cpu", "CPU, fake", 8ll << 30}},
+                  {{"cpu", "CPU, fake", 8ll << 30}, {"cuda:0", "CUDA", 0, false, "no NVIDIA driver found"}},
                   2,
                   10 << 20});
     }
@@ -68,22 +71,13 @@ private:
         say(ModelReady{open.requestId, *m_model, m_options.loadMs * 1000});
         say(Memory{open.requestId, 20 << 20, m_model->weightBytes, {}, {}, {}});
     }
-    void on(const InspectModel& inspect)
+    void on(const InspectModel& request)
     {
-        if (!std::filesystem::exists(inspect.path))
-            return fail(inspect.requestId, Errc::FileNotFound, fmt::format("{} does not exist.", inspect.path),
-                        "Check the path.");
-        using nlohmann::json;
-        say(Inspected{
-            inspect.requestId,
-            json{{"family", "fake"},
-                 {"config", {{"blocks", kBlocks}, {"width", kWidth}}},
-                 {"tensors",
-                  json::array(
-                      {{{"name", "embedding"}, {"shape", {323, 32}}, {"type", "F32"}, {"bytes", 323 * 32 * 4}}})},
-                 {"metadata", {{"general.name", "Fake"}}},
-                 {"sites", sites()},
-                 {"memory", json::object()}}});
+        auto info = inspect(request.path);
+        if (info)
+            say(Inspected{request.requestId, std::move(info).value()});
+        else
+            say(Failed::from(request.requestId, info.error()));
     }
     void on(const TokenizeText& request)
     {
@@ -135,7 +129,11 @@ private:
     {
         if (!m_model)
             return noModel(request.requestId);
+        if (m_cancelled.erase(request.requestId) > 0)
+            return fail(request.requestId, Errc::Cancelled, "Stopped before it began.", {});
         auto result = runExperiment(request, [&](EngineMessage message) {
+            if (request.kind == "certify")
+                std::this_thread::sleep_for(std::chrono::milliseconds(m_options.certifyMs));
             say(message);
             while (const auto urgent = m_inbox.nextUrgent(Clock::now())) {
                 if (const auto* cancel = std::get_if<Cancel>(&*urgent); cancel && cancel->target == request.requestId)
@@ -156,7 +154,7 @@ private:
         else
             say(Applied{set.requestId, 0, set.lane, -1, policyFor({}, set.methods, set.policy), {}, 0, set.methods});
     }
-    void on(const Cancel&) {} // nothing of that number runs
+    void on(const Cancel& cancel) { m_cancelled.insert(cancel.target); } // still waits, or has ended
     void on(const Pause&) {}
     [[noreturn]] void on(const Shutdown&) { std::_Exit(0); }
     void on(const Generate& request)
@@ -214,6 +212,7 @@ private:
     Options m_options;
     Inbox& m_inbox;
     std::optional<ModelInfo> m_model;
+    std::set<std::uint32_t> m_cancelled;
 };
 
 } // namespace

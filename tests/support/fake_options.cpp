@@ -21,9 +21,9 @@ Options readOptions(int argc, char** argv)
     }
     Options out;
     const std::vector<std::pair<std::string, int*>> numbers{
-        {"--load-ms", &out.loadMs},  {"--eos-at", &out.eosAt},           {"--crash-at", &out.crashAt},
-        {"--kill-at", &out.killAt},  {"--exit-at", &out.exitAt},         {"--garbage-at", &out.garbageAt},
-        {"--version", &out.version}, {"--bus-error-at", &out.busErrorAt}};
+        {"--load-ms", &out.loadMs},       {"--certify-ms", &out.certifyMs}, {"--eos-at", &out.eosAt},
+        {"--crash-at", &out.crashAt},     {"--kill-at", &out.killAt},       {"--exit-at", &out.exitAt},
+        {"--garbage-at", &out.garbageAt}, {"--version", &out.version},      {"--bus-error-at", &out.busErrorAt}};
     for (std::size_t i = 0; i < words.size(); ++i) {
         const auto next = [&] { return i + 1 < words.size() ? words[++i] : std::string("0"); };
         const auto number = std::find_if(numbers.begin(), numbers.end(), [&](auto& n) { return n.first == words[i]; });

@@ -9,7 +9,7 @@ namespace ls::fake {
 /// How the fake engine behaves; the options are listed in fake_engine.cpp.
 struct Options {
     double rate = 400;
-    int loadMs = 20, eosAt = -1, crashAt = -1, killAt = -1, busErrorAt = -1, exitAt = -1, garbageAt = -1,
+    int loadMs = 20, certifyMs = 0, eosAt = -1, crashAt = -1, killAt = -1, busErrorAt = -1, exitAt = -1, garbageAt = -1,
         version = kProtocolVersion;
     bool garbage = false, silent = false;
     std::string log;

@@ -6,6 +6,7 @@
 #include "ui/shell/workbench.h"
 
 #include <QAbstractButton>
+#include <QAction>
 #include <QApplication>
 #include <QCheckBox>
 #include <QDir>
@@ -47,6 +48,14 @@ struct Desktop {
         if (!button || !QTest::qWaitFor([button] { return button->isEnabled(); }, 5000))
             return false;
         button->click();
+        return true;
+    }
+    bool trigger(const char* action)
+    {
+        auto* found = find<QAction>(action);
+        if (!found || !found->isEnabled())
+            return false;
+        found->trigger();
         return true;
     }
     QString text(const char* name)

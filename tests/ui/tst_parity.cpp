@@ -5,6 +5,9 @@
 
 #include <QAction>
 #include <QDockWidget>
+#include <QElapsedTimer>
+#include <QTabWidget>
+#include <QTableView>
 #include <QTableWidget>
 #include <QtTest>
 
@@ -21,6 +24,11 @@ private Q_SLOTS:
         qputenv("XDG_CACHE_HOME", m_cache.path().toUtf8());
     }
     void withoutAModel_saysSo();
+    void stop_endsTheCheckWithoutAVerdict();
+    void status_followsTheCertificate();
+    void status_opensTheCertificate_data();
+    void status_opensTheCertificate();
+    void modelPanel_showsCardAndTensors();
     void verify_showsAndKeepsTheCertificate();
     void keptCertificate_isShownWithTheModel();
     void firstSiteOverTheBar_isNamed();
@@ -36,6 +44,89 @@ void TestParity::withoutAModel_saysSo()
     Desktop desktop;
     QCOMPARE(desktop.find<Panel>("panel.parity")->stateName(), QStringLiteral("unavailable"));
     QVERIFY(!desktop.find<QAbstractButton>("parity.run")->isEnabled());
+}
+
+void TestParity::stop_endsTheCheckWithoutAVerdict()
+{
+    Desktop desktop({QStringLiteral("--certify-ms"), QStringLiteral("1500")});
+    QVERIFY(desktop.open());
+    desktop.find<QAction>("action.certificate")->trigger();
+    auto* panel = desktop.find<Panel>("panel.parity");
+    auto* button = desktop.find<QAbstractButton>("parity.run");
+    QVERIFY(desktop.click("parity.run"));
+    QTRY_COMPARE(panel->stateName(), QStringLiteral("loading"));
+    QTRY_COMPARE(button->text(), QStringLiteral("Stop"));
+    QTRY_COMPARE(desktop.find<QAbstractButton>("status.parity")->text(), QStringLiteral("parity: checking"));
+    QElapsedTimer clock;
+    clock.start();
+    button->click();
+    const ExperimentData* experiment = desktop.workbench.latestExperiment(QStringLiteral("certify"));
+    QTRY_COMPARE(experiment->state, std::string("cancelled"));
+    QVERIFY2(clock.elapsed() < 4500, qPrintable(QString::number(clock.elapsed()))); // of 6 s for the whole
+    QTRY_COMPARE(panel->stateName(), QStringLiteral("empty"));
+    QTRY_COMPARE(button->text(), QStringLiteral("Verify"));
+    QTRY_COMPARE(desktop.find<QAbstractButton>("status.parity")->text(), QStringLiteral("parity: not checked"));
+    const ModelInfo& model = *desktop.workbench.model();
+    QVERIFY(!loadCertificate(certificatePath(model.fingerprint, model.dtype)).ok()); // nothing was kept
+}
+
+void TestParity::status_followsTheCertificate()
+{
+    Desktop desktop;
+    QVERIFY(!desktop.find<QAbstractButton>("status.parity")->isVisible()); // no model, no word
+    QVERIFY(desktop.open());
+    auto* status = desktop.find<QAbstractButton>("status.parity");
+    auto* link = desktop.find<QAbstractButton>("model.certificate");
+    QTRY_COMPARE(status->text(), QStringLiteral("parity: not checked"));
+    QTRY_COMPARE(link->text(), QStringLiteral("Certificate: not made"));
+    QVERIFY(desktop.run("certify", {{"broken", true}}));
+    QTRY_COMPARE(status->text(), QStringLiteral("parity: ✗ fail"));
+    QVERIFY2(link->text().startsWith(QStringLiteral("Certificate: ✗ failed, Δmax 5.0e")), qPrintable(link->text()));
+    QVERIFY(status->toolTip().contains(QStringLiteral("blocks.1.attn_out")));
+    QVERIFY(desktop.run("certify", nlohmann::json::object()));
+    QTRY_COMPARE(status->text(), QStringLiteral("parity: ✓ pass"));
+    const ModelInfo& model = *desktop.workbench.model();
+    QVERIFY(QFile::remove(QString::fromStdString(certificatePath(model.fingerprint, model.dtype))));
+}
+
+void TestParity::status_opensTheCertificate_data()
+{
+    QTest::addColumn<QByteArray>("button");
+    QTest::newRow("from the status bar") << QByteArray("status.parity");
+    QTest::newRow("from the model panel") << QByteArray("model.certificate");
+}
+
+void TestParity::status_opensTheCertificate()
+{
+    QFETCH(QByteArray, button);
+    Desktop desktop;
+    QVERIFY(desktop.open());
+    QVERIFY(!desktop.find<QDockWidget>("dock.parity")->isVisible());
+    auto* found = desktop.find<QAbstractButton>(button.constData());
+    QTRY_VERIFY(found->isVisible());
+    QVERIFY(!found->accessibleName().isEmpty());
+    QVERIFY(found->focusPolicy() & Qt::TabFocus);
+    found->setFocus();
+    QTest::keyClick(found, Qt::Key_Space);
+    QTRY_VERIFY(desktop.find<QDockWidget>("dock.parity")->isVisible());
+}
+
+void TestParity::modelPanel_showsCardAndTensors()
+{
+    Desktop desktop;
+    QVERIFY(desktop.open());
+    auto* tabs = desktop.find<QTabWidget>("model.tabs");
+    auto* table = desktop.find<QTableView>("model.tensors");
+    QTRY_VERIFY(tabs->isVisible());
+    QCOMPARE(table->model()->rowCount(), 0); // not read before it is looked at
+    tabs->setCurrentIndex(1);
+    QTRY_VERIFY(desktop.text("model.card").contains(QStringLiteral("apache-2.0")));
+    for (const char* part : {"gpt2", "chat template", "Q4_1", "00000000000000fa"})
+        QVERIFY2(desktop.text("model.card").contains(QLatin1String(part)), part);
+    tabs->setCurrentIndex(2);
+    QCOMPARE(table->model()->rowCount(), 8);
+    QVERIFY(desktop.find<Panel>("panel.model")->tableAsTsv().startsWith(QStringLiteral("tensor\tshape")));
+    QCOMPARE(cutOff(desktop.find<Panel>("panel.model")), QStringList());
 }
 
 void TestParity::verify_showsAndKeepsTheCertificate()

@@ -1,5 +1,6 @@
 #include "ui/client/engine_client.h"
 #include "ui/panels/token_flow.h"
+#include "ui/plots/plot.h"
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/text.h"
 #include "ui/shell/theme.h"
@@ -22,6 +23,8 @@ private Q_SLOTS:
     void aDeathHasAReason_data();
     void aDeathHasAReason();
     void numbersUseTheMinusSign();
+    void tokenAxisNamesPunctuation_data();
+    void tokenAxisNamesPunctuation();
 };
 
 static double luminance(const QColor& c)
@@ -142,6 +145,32 @@ void TestShell::numbersUseTheMinusSign()
     QCOMPARE(text::signedNumber(0.5, 1), QStringLiteral("+0.5"));
     QCOMPARE(text::number(std::nan(""), 2), QStringLiteral("—"));
     QCOMPARE(text::signedBytes(-25165824), QStringLiteral("−24.0 MiB"));
+}
+
+void TestShell::tokenAxisNamesPunctuation_data()
+{
+    QTest::addColumn<QStringList>("tokens");
+    QTest::addColumn<double>("pixels");
+    QTest::addColumn<QStringList>("labels"); // "column:label"
+    const QStringList words{"The", " sky", ",", " it", " is", " blue", ".", "\u201d", " Yes"};
+    QTest::newRow("all have room") << words << 20.0 << QStringList{"0:The",   "1: sky", "2:,",      "3: it", "4: is",
+                                                                   "5: blue", "6:.",    "7:\u201d", "8: Yes"};
+    QTest::newRow("every second has room: punctuation first, neighbours share")
+        << words << 7.0 << QStringList{"0:The", "2:,", "4: is", "6:.\u201d", "8: Yes"};
+    QTest::newRow("hardly any room") << words << 3.0 << QStringList{"2:,", "6:.\u201d"};
+    QTest::newRow("no punctuation") << QStringList{"a", "b", "c", "d"} << 7.0 << QStringList{"0:a", "2:c"};
+    QTest::newRow("no tokens") << QStringList{} << 7.0 << QStringList{};
+}
+
+void TestShell::tokenAxisNamesPunctuation()
+{
+    QFETCH(QStringList, tokens);
+    QFETCH(double, pixels);
+    QFETCH(QStringList, labels);
+    QStringList found;
+    for (const auto& [column, label] : columnLabels(tokens, pixels))
+        found << QStringLiteral("%1:%2").arg(column).arg(label);
+    QCOMPARE(found, labels);
 }
 
 QTEST_MAIN(TestShell)

@@ -7,6 +7,7 @@
 #include "ui/models/fill_in.h"
 #include "ui/models/metric_cache.h"
 #include "ui/models/run_values.h"
+#include "ui/plots/pattern_key.h"
 #include "ui/plots/plot.h"
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/text.h"
@@ -28,11 +29,12 @@ CompareStreamsPanel::CompareStreamsPanel(Workbench* workbench, QWidget* parent)
     , m_kl(plots::make(QStringLiteral("compare.kl"), tr("KL of lane B's next-token distribution from A's, by token")))
     , m_byBlock(plots::make(QStringLiteral("compare.byBlock"), tr("Mean distance of the streams by block")))
     , m_streams(new HeatMap(QStringLiteral("compare.streams"), tr("Distance of the streams by block and token")))
+    , m_key(new PatternKey(QStringLiteral("compare.key")))
     , m_note(new QLabel)
     , m_fillIn(new QPushButton(tr("Fill in")))
 {
     setHelp(tr("Top: KL(A‖B) in nats of the next-token distributions. Solid bars are live and end at the first "
-               "divergence: afterwards the lanes read other texts. Hatched bars are filled in on request: B's text is "
+               "divergence: afterwards the lanes read other texts. Striped bars are filled in on request: B's text is "
                "read by A without methods and by B with its methods. Below: 1 − cosine of the streams after each "
                "block, as tapped while both lanes read the same text, and its mean by block."));
     m_fillIn->setObjectName(QStringLiteral("compare.fillIn"));
@@ -63,6 +65,7 @@ CompareStreamsPanel::CompareStreamsPanel(Workbench* workbench, QWidget* parent)
     m_kl->setMinimumHeight(70);
     column->addWidget(m_kl, 1);
     column->addWidget(m_lower, 2);
+    column->addWidget(m_key);
     column->addWidget(m_note);
     setContent(body);
     refresh();
@@ -185,7 +188,7 @@ void CompareStreamsPanel::showKl()
     QColor pale = color;
     pale.setAlpha(150);
     later->setPen(QPen(pale, 1));
-    later->setBrush(QBrush(pale, Qt::BDiagPattern));
+    later->setBrush(patterns::filledIn(pale));
     if (experiment)
         for (const auto& row : experiment->rows) {
             const int position = valueOr(row, "position", -1);
@@ -224,6 +227,9 @@ void CompareStreamsPanel::showKl()
     } else {
         m_kl->xAxis->setLabel({});
     }
+    m_key->setEntries({{tr("live"), patterns::measured(color), false},
+                       {tr("filled in afterwards"), patterns::filledIn(pale), true},
+                       {tr("no value"), patterns::noValue(), false}});
     m_kl->setAccessibleDescription(tr("%1 tokens live, %2 filled in, largest KL %3 nats")
                                        .arg(live->dataCount())
                                        .arg(later->dataCount())
@@ -295,7 +301,7 @@ void CompareStreamsPanel::showNote()
         parts << text::sentence(*experiment->failure);
     if (experiment && !experiment->rows.empty()) {
         if (const Metric* all = findMetric(MetricCache::instance().of(*experiment), "kl_fill_in", "B-A"))
-            parts << tr("Hatched: filled in, B's text read by A; whole reply: mean %1 nats, n = %2 tokens.")
+            parts << tr("Striped: filled in, B's text read by A; whole reply: mean %1 nats, n = %2 tokens.")
                          .arg(text::interval(all->value, all->low, all->high, 4))
                          .arg(all->n);
         if (run.toggles.size() > 0)

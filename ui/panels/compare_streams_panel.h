@@ -12,6 +12,7 @@ class QSplitter;
 namespace ls {
 
 class HeatMap;
+class PatternKey;
 struct ExperimentData;
 
 /// KL(A || B) per token: live up to the first divergence, afterwards only filled in; below it how far the streams of
@@ -37,6 +38,7 @@ private:
     QCustomPlot *m_kl, *m_byBlock;
     HeatMap* m_streams;
     QSplitter* m_lower;
+    PatternKey* m_key;
     QLabel* m_note;
     QPushButton* m_fillIn;
     std::pair<std::int64_t, int> m_shown{-1, 0}; ///< run and tokens that the token axis was set for

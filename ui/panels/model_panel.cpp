@@ -1,17 +1,22 @@
 #include "ui/panels/model_panel.h"
 
+#include "core/json_value.h"
+#include "ui/models/certificate_status.h"
 #include "ui/models/layer_model.h"
+#include "ui/models/model_inspection.h"
 #include "ui/models/run_values.h"
+#include "ui/panels/layer_delegates.h"
+#include "ui/panels/tensor_browser.h"
 #include "ui/plots/repaint_clock.h"
 #include "ui/shell/text.h"
-#include "ui/shell/theme.h"
 
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
-#include <QPainter>
-#include <QStyledItemDelegate>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QTabWidget>
 #include <QTreeView>
 #include <QVBoxLayout>
 
@@ -19,89 +24,18 @@
 
 namespace ls {
 
-namespace {
-
-using theme::Role;
-
-/// Two cells for the branches (filled runs, slashed skipped, bars sparse, low pruned) and a plus for a direction.
-class StripDelegate final : public QStyledItemDelegate {
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
-    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override
-    {
-        QStyledItemDelegate::paint(painter, option, index);
-        const int block = index.data(LayerModel::BlockRole).toInt();
-        if (block < 0 || index.row() == index.model()->rowCount() - 1)
-            return;
-        const int flags = index.data(LayerModel::StripRole).toInt();
-        painter->save();
-        painter->setRenderHint(QPainter::Antialiasing);
-        const int y = option.rect.center().y() - 5;
-        cell(painter, QRect(option.rect.left() + 4, y, 16, 10), flags & LayerModel::AttentionSkipped,
-             flags & LayerModel::AttentionSparse, flags & (LayerModel::AttentionPruned | LayerModel::HeadsOff));
-        cell(painter, QRect(option.rect.left() + 24, y, 16, 10), flags & LayerModel::MlpSkipped, false,
-             flags & LayerModel::MlpPruned);
-        if (flags & LayerModel::VectorAdded) {
-            painter->setPen(QPen(theme::color(Role::LaneB), 2));
-            const QPoint centre(option.rect.left() + 50, y + 5);
-            painter->drawLine(centre - QPoint(4, 0), centre + QPoint(4, 0));
-            painter->drawLine(centre - QPoint(0, 4), centre + QPoint(0, 4));
-        }
-        painter->restore();
-    }
-
-private:
-    static void cell(QPainter* painter, const QRect& box, bool skipped, bool sparse, bool pruned)
-    {
-        const QColor changed = theme::color(Role::LaneB);
-        if (skipped) {
-            painter->setBrush(Qt::NoBrush);
-            painter->setPen(QPen(changed, 1.4));
-            painter->drawRoundedRect(box, 2, 2);
-            painter->drawLine(box.bottomLeft(), box.topRight());
-            return;
-        }
-        painter->setPen(Qt::NoPen);
-        if (sparse) {
-            for (int i = 0; i < 3; ++i)
-                painter->fillRect(QRect(box.left() + i * 6, box.top(), 4, box.height()), changed);
-        } else if (pruned) {
-            painter->fillRect(QRect(box.left(), box.center().y(), box.width(), box.height() / 2), changed);
-        } else {
-            painter->setBrush(theme::color(Role::LaneA));
-            painter->drawRoundedRect(box, 2, 2);
-        }
-    }
-};
-
-class BarDelegate final : public QStyledItemDelegate {
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
-    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override
-    {
-        QStyleOptionViewItem plain = option;
-        plain.displayAlignment = Qt::AlignRight | Qt::AlignVCenter;
-        QStyledItemDelegate::paint(painter, plain, index);
-        const double fraction = index.data(LayerModel::FractionRole).toDouble();
-        if (!std::isfinite(fraction))
-            return;
-        const int room = option.rect.width() - 62;
-        const QRect bar(option.rect.left() + 2, option.rect.center().y() - 3, room, 6);
-        painter->fillRect(bar, theme::color(Role::Grid));
-        const bool negative = index.data(LayerModel::ValueRole).toDouble() < 0;
-        painter->fillRect(QRect(bar.topLeft(), QSize(int(fraction * room), 6)),
-                          negative ? theme::signedColor(-1) : theme::viridis(0.25 + 0.6 * fraction));
-    }
-};
-
-} // namespace
-
 ModelPanel::ModelPanel(Workbench* workbench, QWidget* parent)
     : Panel(QStringLiteral("model"), tr("Model & layers"), workbench, parent)
     , m_model(new LayerModel(workbench, this))
     , m_tree(new QTreeView)
     , m_measure(new QComboBox)
     , m_facts(new QLabel)
+    , m_inspection(new ModelInspection(workbench, this))
+    , m_certificate(new CertificateStatus(workbench, this))
+    , m_tabs(new QTabWidget)
+    , m_card(new QLabel)
+    , m_tensors(new TensorBrowser(QStringLiteral("model")))
+    , m_toCertificate(new QPushButton)
 {
     setHelp(tr("One row per block. The cells show what lane B runs: filled = in full, crossed out = skipped, bars = "
                "sparse attention, low bar = pruned, + = a direction is added or removed. The bar shows the chosen "
@@ -140,7 +74,26 @@ ModelPanel::ModelPanel(Workbench* workbench, QWidget* parent)
     m_facts->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_facts->setWordWrap(true);
     column->addWidget(m_facts);
-    setContent(body);
+    m_tabs->setObjectName(QStringLiteral("model.tabs"));
+    m_tabs->setAccessibleName(tr("Layers, model card or tensors"));
+    m_tabs->setDocumentMode(true);
+    m_tabs->addTab(body, tr("Layers"));
+    m_tabs->addTab(buildCard(), tr("Card"));
+    m_tabs->addTab(m_tensors, tr("Tensors"));
+    m_tensors->setContentsMargins(8, 2, 8, 8);
+    setContent(m_tabs);
+    m_toCertificate->setObjectName(QStringLiteral("model.certificate"));
+    m_toCertificate->setFlat(true);
+    setFooter(m_toCertificate);
+    connect(m_toCertificate, &QPushButton::clicked, this, &ModelPanel::certificateRequested);
+    connect(m_certificate, &CertificateStatus::changed, this, &ModelPanel::showCertificate);
+    connect(m_tabs, &QTabWidget::currentChanged, this, &ModelPanel::inspect);
+    connect(m_inspection, &ModelInspection::found, this, &ModelPanel::showCard);
+    connect(m_inspection, &ModelInspection::failed, this, [this](const Error& error) {
+        m_inspected.clear(); // tried again when the tab is next shown
+        m_card->setText(text::sentence(error).toHtmlEscaped());
+        m_tensors->setTensors({});
+    });
 
     connect(m_measure, &QComboBox::currentIndexChanged, this,
             [this] { m_model->setMeasure(m_measure->currentData().toString()); });
@@ -156,13 +109,75 @@ ModelPanel::ModelPanel(Workbench* workbench, QWidget* parent)
                               &Workbench::selectionChanged, &Workbench::generationStateChanged})
         connect(workbench, signal, this, later);
     connect(workbench, &Workbench::runAppended, this, later);
+    showCertificate();
     refresh();
+}
+
+QWidget* ModelPanel::buildCard()
+{
+    m_card->setObjectName(QStringLiteral("model.card"));
+    m_card->setAccessibleName(tr("Model card"));
+    m_card->setTextFormat(Qt::RichText);
+    m_card->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    m_card->setWordWrap(true);
+    m_card->setAlignment(Qt::AlignTop);
+    m_card->setContentsMargins(8, 8, 8, 8);
+    auto* scroll = new QScrollArea;
+    scroll->setWidget(m_card);
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    return scroll;
+}
+
+/// The headers are read when a tab first needs them, and once per model file.
+void ModelPanel::inspect()
+{
+    const auto& model = workbench()->model();
+    if (!model || m_tabs->currentIndex() == 0 || m_inspected == model->fingerprint + model->path)
+        return;
+    m_inspected = model->fingerprint + model->path;
+    m_card->setText(tr("Reading the headers…"));
+    m_tensors->setTensors({});
+    m_inspection->ask(text::of(model->path));
+}
+
+void ModelPanel::showCard(const nlohmann::json& info)
+{
+    m_found = modelFacts(info);
+    m_tensors->setTensors(valueOr(info, "tensors", nlohmann::json::array()));
+    QString rows;
+    for (const auto& [label, value] : factRows(m_found))
+        rows += QStringLiteral("<tr><td style='padding-right:10px'>%1</td><td>%2</td></tr>")
+                    .arg(label.toHtmlEscaped(), value.toHtmlEscaped());
+    const auto& model = workbench()->model();
+    QString note;
+    if (model && text::of(model->fingerprint) != m_found.fingerprint)
+        note =
+            QStringLiteral("<p><b>%1</b></p>")
+                .arg(
+                    tr("The file has changed since this model was opened: this is what it holds now.").toHtmlEscaped());
+    if (!m_found.description.isEmpty())
+        note += QStringLiteral("<p>%1</p>").arg(m_found.description.toHtmlEscaped());
+    if (!m_found.licenceFrom.isEmpty())
+        note +=
+            QStringLiteral("<p>%1</p>").arg(tr("Licence as stated in %1.").arg(m_found.licenceFrom).toHtmlEscaped());
+    m_card->setText(QStringLiteral("<table width='100%'>%1</table>%2").arg(rows, note));
+}
+
+void ModelPanel::showCertificate()
+{
+    m_toCertificate->setText(m_certificate->words());
+    m_toCertificate->setAccessibleName(m_certificate->words());
+    m_toCertificate->setToolTip(m_certificate->details());
+    m_toCertificate->setVisible(m_certificate->verdict() != CertificateStatus::Verdict::NoModel);
 }
 
 void ModelPanel::refresh()
 {
     m_model->refresh();
     const auto& model = workbench()->model();
+    inspect();
     if (!model) {
         setState(State::Empty, tr("Open a model with File > Open model."));
         return;
@@ -213,6 +228,14 @@ void ModelPanel::showFacts()
 
 QString ModelPanel::tableAsTsv() const
 {
+    if (m_tabs->currentWidget() == m_tensors)
+        return m_tensors->asTsv();
+    if (m_tabs->currentIndex() == 1) {
+        QString card;
+        for (const auto& [label, value] : factRows(m_found))
+            card += label + QLatin1Char('\t') + value + QLatin1Char('\n');
+        return card;
+    }
     QString tsv = QStringLiteral("layer\t%1\n").arg(m_measure->currentData().toString());
     for (int row = 0; row < m_model->rowCount(); ++row) {
         const double value = m_model->index(row, LayerModel::BarColumn).data(LayerModel::ValueRole).toDouble();

@@ -149,6 +149,9 @@ void ParityPanel::refresh()
     if (!m_certificate) {
         if (newest && newest->failure)
             setState(State::Error, text::sentence(*newest->failure), model ? tr("Verify") : QString());
+        else if (model && newest && newest->state == "cancelled")
+            setState(State::Empty, tr("The check was stopped: there is no verdict, and nothing was kept."),
+                     tr("Verify"));
         else if (model)
             setState(State::Empty, tr("Check that this model is computed right."), tr("Verify"));
         else
@@ -207,6 +210,11 @@ void ParityPanel::showMap()
         values[std::size_t(column)][std::size_t(block)] = float(std::log10(std::max(site.error, 1e-8)));
     }
     m_map->setData(values, sites, blocks, {}, tr("log₁₀ error"));
+    m_map->yAxis->setRangeLower(-0.5); // no strip of classes below the blocks
+    int block = -1;
+    QString place;
+    const bool marked = split(m_certificate->firstOver, block, place) && sites.contains(place);
+    m_map->setCrosshair(marked ? int(sites.indexOf(place)) : -1, marked ? block : -1);
     m_map->setAccessibleDescription(text::of(summaryLine(*m_certificate)));
 }
 

@@ -1,5 +1,6 @@
 #include "ui/plots/plot.h"
 
+#include "ui/plots/pattern_key.h"
 #include "ui/shell/theme.h"
 
 #include <algorithm>
@@ -88,6 +89,47 @@ namespace ls {
 
 using theme::Role;
 
+namespace {
+
+constexpr double kLabel = 12; // px that a label takes across
+constexpr int kLongest = 12;  // letters
+
+bool isPunctuation(const QString& token)
+{
+    const QString text = token.trimmed();
+    return !text.isEmpty() &&
+           std::all_of(text.begin(), text.end(), [](QChar c) { return c.isPunct() || c.isSymbol(); });
+}
+
+} // namespace
+
+std::map<int, QString> columnLabels(const QStringList& columns, double pixels)
+{
+    std::map<int, QString> labels;
+    for (int x = 0; x < columns.size(); ++x) {
+        if (!isPunctuation(columns[x]))
+            continue;
+        // Too near to the one before: they share a label, so that none goes unnamed.
+        if (!labels.empty() && (x - labels.rbegin()->first) * pixels < kLabel)
+            labels.rbegin()->second += columns[x].trimmed();
+        else
+            labels[x] = columns[x].left(kLongest);
+    }
+    double free = 0; // px where the next label may stand
+    for (int x = 0; x < columns.size(); ++x) {
+        if (labels.contains(x)) {
+            free = x * pixels + kLabel;
+            continue;
+        }
+        const auto next = labels.upper_bound(x);
+        if (x * pixels < free || (next != labels.end() && (next->first - x) * pixels < kLabel))
+            continue;
+        labels[x] = columns[x].left(kLongest);
+        free = x * pixels + kLabel;
+    }
+    return labels;
+}
+
 HeatMap::HeatMap(const QString& objectName, const QString& accessibleName, QWidget* parent)
     : QCustomPlot(parent)
 {
@@ -154,7 +196,7 @@ void HeatMap::setData(const std::vector<std::vector<float>>& values, const QStri
                       const QStringList& rows, const std::vector<int>& groups, const QString& unit)
 {
     plots::style(this);
-    axisRect()->setBackground(QBrush(theme::color(Role::StrongBorder), Qt::BDiagPattern));
+    axisRect()->setBackground(patterns::noValue());
     m_scale->axis()->setTickLabelColor(theme::color(Role::TextSecond));
     m_scale->axis()->setLabelColor(theme::color(Role::TextSecond));
     m_scale->axis()->setLabel(unit);
@@ -213,9 +255,8 @@ void HeatMap::labelColumns()
 {
     auto ticker = QSharedPointer<QCPAxisTickerText>::create();
     const double pixels = double(std::max(1, axisRect()->width())) / std::max(1.0, xAxis->range().size());
-    const int step = std::max(1, int(std::ceil(12 / std::max(0.01, pixels))));
-    for (int x = 0; x < m_columns.size(); x += step)
-        ticker->addTick(x, m_columns[x].left(12));
+    for (const auto& [column, label] : columnLabels(m_columns, std::max(0.01, pixels)))
+        ticker->addTick(column, label);
     xAxis->setTicker(ticker);
 }
 

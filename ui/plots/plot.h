@@ -4,6 +4,7 @@
 
 #include <QStringList>
 
+#include <map>
 #include <vector>
 
 namespace ls::plots {
@@ -23,6 +24,10 @@ QCPItemStraightLine* mark(QCustomPlot* plot, const QString& name, bool vertical,
 } // namespace ls::plots
 
 namespace ls {
+
+/// Which columns of a token axis get a name: every punctuation token (neighbours that stand too near share one), and
+/// of the others as many as there is room for. pixels: width of a column.
+std::map<int, QString> columnLabels(const QStringList& columns, double pixels);
 
 /// Layers (bottom to top) by tokens; cells without a value are hatched; limits are the 2-98 percentile.
 class HeatMap : public QCustomPlot {

@@ -45,11 +45,12 @@ void MainWindow::connectWorkbench()
     connect(m_workbench, &Workbench::problem, this, &MainWindow::showProblem);
     connect(m_workbench, &Workbench::modelProgress, this, [this](const QString& stage, double done, double total) {
         m_progress->setText(total > 0 ? tr("%1 %2 %").arg(stage, text::number(100 * done / total, 0)) : stage);
+        refresh();
     });
     connect(m_workbench, &Workbench::modelChanged, this, [this] {
         m_progress->clear();
         if (const auto& model = m_workbench->client()->model())
-            remember(text::of(model->path));
+            rememberModel(*model);
         refresh();
     });
     connect(m_workbench, &Workbench::sessionChanged, this, [this] {
@@ -136,6 +137,14 @@ void MainWindow::refresh()
         arrange();
     }
     m_generate->setEnabled(client->model().has_value() && !m_workbench->generating());
+    const auto& stored = m_workbench->model();
+    const bool opening = client->state() == EngineClient::State::Ready && m_workbench->openingModel();
+    m_prompt->setReason(
+        client->model() || m_welcoming ? QString()
+        : opening                      ? tr("Generate is off until the model is open.")
+        : stored ? tr("Generate is off: this session was made with %1, which is not open.").arg(text::of(stored->name))
+                 : tr("Generate is off: no model is open."),
+        opening ? QString() : tr("Open the model…"));
     m_stop->setEnabled(m_workbench->generating());
     m_pause->setEnabled(m_workbench->generating());
     if (!m_workbench->generating()) {

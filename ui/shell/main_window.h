@@ -9,10 +9,12 @@ class QLabel;
 class QPushButton;
 class QSplitter;
 class QStackedWidget;
+class QToolButton;
 
 namespace ls {
 
 class Banner;
+class CertificateStatus;
 class DeskPanel;
 class Panel;
 class ReportPanel;
@@ -20,6 +22,7 @@ class PromptRow;
 class WelcomePage;
 class Workbench;
 struct Error;
+struct ModelInfo;
 
 /// The window: run bar, welcome page or prompt row and lanes, a dock per panel, status bar, banner. It wires parts to
 /// the workbench and holds no state of the analysis itself. Object names: workbench-ui section 10.
@@ -57,7 +60,8 @@ private:
     void chooseSessionName();
     void showPalette();
     void nextRegion(int step);
-    void remember(const QString& path);
+    void remember(const QString& path); ///< a session
+    void rememberModel(const ModelInfo& model);
 
     Workbench* m_workbench;
     QAction *m_generate, *m_stop, *m_pause, *m_saveAs, *m_exportReport;
@@ -75,6 +79,8 @@ private:
     QString m_layout = QStringLiteral("inspect");
     int m_arrangedFor = -1; ///< size class the docks were arranged for
     bool m_welcoming = true;
+    CertificateStatus* m_certificate;
+    QToolButton* m_parity;
     QLabel *m_model, *m_statusModel, *m_statusDevice, *m_fallback, *m_memory, *m_rates, *m_progress, *m_saved;
 };
 

@@ -1,6 +1,7 @@
 #include "ui/shell/main_window.h"
 
 #include "ui/client/engine_client.h"
+#include "ui/models/certificate_status.h"
 #include "ui/panels/accuracy_panel.h"
 #include "ui/panels/compare_streams_panel.h"
 #include "ui/panels/compare_text_panel.h"
@@ -27,14 +28,15 @@
 #include <QAction>
 #include <QButtonGroup>
 #include <QDockWidget>
+#include <QFileInfo>
 #include <QLabel>
 #include <QMenuBar>
 #include <QPushButton>
-#include <QSettings>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolBar>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 namespace ls {
@@ -190,10 +192,14 @@ void MainWindow::buildCentre()
     m_pages->addWidget(new QWidget); // layouts without lanes
     setCentralWidget(m_pages);
     connect(m_prompt, &PromptRow::submitted, m_generate, &QAction::trigger);
+    connect(m_prompt, &PromptRow::helpRequested, this, [this] { // the file of the stored run, where it is still there
+        const auto& model = m_workbench->model();
+        const QString path = model ? text::of(model->path) : QString();
+        chooseModel(QFileInfo::exists(path) ? path : QString());
+    });
     connect(m_welcome, &WelcomePage::openModel, this, [this] { chooseModel(); });
     connect(m_welcome, &WelcomePage::openSession, this, &MainWindow::chooseSession);
     connect(m_welcome, &WelcomePage::openPath, this, &MainWindow::openPath);
-    m_welcome->setRecent(QSettings().value(QStringLiteral("recent")).toStringList());
 }
 
 void MainWindow::addPanel(Panel* panel)
@@ -209,7 +215,8 @@ void MainWindow::addPanel(Panel* panel)
 
 void MainWindow::buildDocks()
 {
-    addPanel(new ModelPanel(m_workbench));
+    auto* model = new ModelPanel(m_workbench);
+    addPanel(model);
     addPanel(m_desk = new DeskPanel(m_workbench));
     addPanel(new LogitLensPanel(m_workbench));
     addPanel(new PunctuationPanel(m_workbench));
@@ -236,6 +243,7 @@ void MainWindow::buildDocks()
         dock->show();
         dock->raise();
     });
+    connect(model, &ModelPanel::certificateRequested, certificate, &QAction::trigger);
     for (const MethodSchema& schema : methodSchemas()) {
         QAction* add =
             addAction(m_methodsMenu, ("add." + schema.id).c_str(), tr("Add %1").arg(text::of(schema.title)), {});
@@ -272,6 +280,14 @@ void MainWindow::buildStatus()
     m_progress = field("status.progress", false);
     m_memory = field("status.memory", true);
     m_rates = field("status.rates", true);
+    m_parity = new QToolButton; // a button: it opens the certificate
+    m_parity->setObjectName(QStringLiteral("status.parity"));
+    m_parity->setFocusPolicy(Qt::TabFocus);
+    statusBar()->addPermanentWidget(m_parity);
+    connect(m_parity, &QToolButton::clicked, findChild<QAction*>(QStringLiteral("action.certificate")),
+            &QAction::trigger);
+    m_certificate = new CertificateStatus(m_workbench, this);
+    connect(m_certificate, &CertificateStatus::changed, this, &MainWindow::refreshStatus);
     m_saved = field("status.session", true);
 }
 

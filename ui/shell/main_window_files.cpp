@@ -1,15 +1,16 @@
 #include "ui/shell/main_window.h"
 
+#include "core/model_info.h"
+#include "ui/shell/dropped_path.h"
 #include "ui/shell/open_model_dialog.h"
+#include "ui/shell/recent_files.h"
 #include "ui/shell/text.h"
 #include "ui/shell/welcome_page.h"
 #include "ui/shell/workbench.h"
 
 #include <QDragEnterEvent>
 #include <QFileDialog>
-#include <QFileInfo>
 #include <QMimeData>
-#include <QSettings>
 
 namespace ls {
 
@@ -25,21 +26,27 @@ void MainWindow::openPath(const QString& path)
     chooseModel(path);
 }
 
-void MainWindow::remember(const QString& given)
+void MainWindow::remember(const QString& path)
 {
-    const QString path = QFileInfo(given).absoluteFilePath(); // the next start may be in another folder
-    QSettings settings;
-    QStringList recent = settings.value(QStringLiteral("recent")).toStringList();
-    recent.removeAll(path);
-    recent.prepend(path);
-    settings.setValue(QStringLiteral("recent"), recent.mid(0, 12));
-    m_welcome->setRecent(recent.mid(0, 12));
+    recent::remember({path, {}, {}, 0});
+    m_welcome->refresh();
+}
+
+void MainWindow::rememberModel(const ModelInfo& model)
+{
+    recent::remember({text::of(model.path), text::of(model.name), text::of(model.storedType), model.fileBytes});
+    m_welcome->refresh();
 }
 
 void MainWindow::chooseModel(const QString& path)
 {
-    auto* dialog = new OpenModelDialog(m_workbench, this);
-    connect(dialog, &OpenModelDialog::accepted, m_workbench, &Workbench::openModel);
+    auto* dialog = findChild<OpenModelDialog*>(); // a second drop goes into the one that is open
+    if (!dialog) {
+        dialog = new OpenModelDialog(m_workbench, this);
+        connect(dialog, &OpenModelDialog::accepted, m_workbench, &Workbench::openModel);
+        connect(dialog, &OpenModelDialog::finished, m_welcome, &WelcomePage::refresh); // entries may have been removed
+        connect(dialog, &OpenModelDialog::sessionDropped, this, &MainWindow::openPath);
+    }
     if (!path.isEmpty())
         dialog->setPath(path);
     dialog->open();
@@ -71,15 +78,16 @@ void MainWindow::chooseSessionName()
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event)
 {
-    if (event->mimeData()->hasUrls())
+    if (!droppedPath(event->mimeData()).isEmpty())
         event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event)
 {
-    for (const QUrl& url : event->mimeData()->urls())
-        if (url.isLocalFile())
-            return openPath(url.toLocalFile());
+    if (const QString path = droppedPath(event->mimeData()); !path.isEmpty()) {
+        event->acceptProposedAction();
+        openPath(path);
+    }
 }
 
 } // namespace ls

@@ -5,7 +5,9 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
+#include <QPushButton>
 #include <QSpinBox>
+#include <QVBoxLayout>
 
 #include <limits>
 
@@ -27,8 +29,11 @@ PromptRow::PromptRow(QWidget* parent)
     : QFrame(parent)
 {
     setProperty("panel", true);
-    m_rows = new QBoxLayout(QBoxLayout::LeftToRight, this);
-    m_rows->setContentsMargins(10, 6, 10, 6);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(10, 6, 10, 6);
+    column->setSpacing(4);
+    m_rows = new QBoxLayout(QBoxLayout::LeftToRight);
+    column->addLayout(m_rows);
     m_rows->setSpacing(6);
     auto* first = new QHBoxLayout;
     auto* second = new QHBoxLayout;
@@ -76,6 +81,19 @@ PromptRow::PromptRow(QWidget* parent)
     m_maximum->setValue(128);
     m_maximum->setMaximumWidth(110);
     second->addStretch(0);
+    m_whyNot = new QWidget;
+    auto* why = new QHBoxLayout(m_whyNot);
+    why->setContentsMargins(0, 0, 0, 0);
+    why->addWidget(m_reason = new QLabel, 1);
+    m_reason->setObjectName(QStringLiteral("prompt.reason"));
+    m_reason->setAccessibleName(tr("Why nothing can be generated"));
+    m_reason->setProperty("role", "second");
+    m_reason->setWordWrap(true);
+    why->addWidget(m_help = new QPushButton);
+    m_help->setObjectName(QStringLiteral("prompt.openModel"));
+    m_whyNot->hide();
+    column->addWidget(m_whyNot);
+    connect(m_help, &QPushButton::clicked, this, &PromptRow::helpRequested);
     setMinimumWidth(420); // side by side it would keep the window from getting narrow enough to stack
     connect(m_temperature, &QDoubleSpinBox::valueChanged, this,
             [this](double value) { m_topP->setEnabled(value > 0); });
@@ -93,6 +111,15 @@ RunSpec PromptRow::spec(const ModelInfo& model) const
     spec.sampler = {m_temperature->value(), m_topP->value(), std::uint64_t(m_seed->value())};
     spec.maxTokens = m_maximum->value();
     return spec;
+}
+
+void PromptRow::setReason(const QString& reason, const QString& button)
+{
+    m_reason->setText(reason);
+    m_help->setText(button);
+    m_help->setAccessibleName(button);
+    m_help->setVisible(!button.isEmpty());
+    m_whyNot->setVisible(!reason.isEmpty());
 }
 
 bool PromptRow::isEmpty() const

@@ -185,6 +185,10 @@ QPushButton[layout="true"] { border: none; padding: 4px 12px; color: @second; ba
 QPushButton[layout="true"]:checked { background: @selection; color: @accent; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 3px 6px; color: @second; }
 QWidget[head="true"] QToolButton { padding: 2px 3px; }
+QToolButton[tone="good"] { color: @good; }
+QToolButton[tone="warning"] { color: @warning; }
+QToolButton[tone="error"] { color: @error; font-weight: 600; }
+QPushButton:flat { border: none; background: transparent; color: @accent; text-align: left; padding: 4px 8px; }
 QToolButton:hover { background: @grid; }
 QToolButton:focus { border: 1px solid @accent; }
 QToolButton:checked { background: @grid; color: @accent; font-weight: 600; }

@@ -1,9 +1,9 @@
 #include "ui/shell/welcome_page.h"
 
-#include <QFileInfo>
+#include "ui/shell/recent_list.h"
+
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QListWidget>
 #include <QPushButton>
 #include <QVBoxLayout>
 
@@ -11,7 +11,7 @@ namespace ls {
 
 WelcomePage::WelcomePage(QWidget* parent)
     : QWidget(parent)
-    , m_recent(new QListWidget)
+    , m_recent(new RecentList(QStringLiteral("welcome"), true))
 {
     setObjectName(QStringLiteral("page.welcome"));
     setAccessibleName(tr("Welcome"));
@@ -32,9 +32,11 @@ WelcomePage::WelcomePage(QWidget* parent)
     column->addWidget(what);
     auto* buttons = new QHBoxLayout;
     auto* model = new QPushButton(tr("Open model…"));
+    model->setAccessibleName(tr("Open a model"));
     model->setObjectName(QStringLiteral("welcome.openModel"));
     model->setProperty("primary", true);
     auto* session = new QPushButton(tr("Open session…"));
+    session->setAccessibleName(tr("Open a session"));
     session->setObjectName(QStringLiteral("welcome.openSession"));
     buttons->addWidget(model);
     buttons->addWidget(session);
@@ -43,35 +45,17 @@ WelcomePage::WelcomePage(QWidget* parent)
     auto* recent = new QLabel(tr("Recent"));
     recent->setProperty("role", "title");
     column->addWidget(recent);
-    m_recent->setObjectName(QStringLiteral("welcome.recent"));
-    m_recent->setAccessibleName(tr("Recent models and sessions"));
-    m_recent->setMaximumHeight(260);
+    m_recent->setMaximumHeight(320);
     column->addWidget(m_recent);
     column->addStretch(2);
     connect(model, &QPushButton::clicked, this, &WelcomePage::openModel);
     connect(session, &QPushButton::clicked, this, &WelcomePage::openSession);
-    connect(m_recent, &QListWidget::itemActivated, this,
-            [this](QListWidgetItem* item) { Q_EMIT openPath(item->data(Qt::UserRole).toString()); });
+    connect(m_recent, &RecentList::chosen, this, &WelcomePage::openPath);
 }
 
-void WelcomePage::setRecent(const QStringList& paths)
+void WelcomePage::refresh()
 {
-    m_recent->clear();
-    for (const QString& path : paths) {
-        const QFileInfo file(path);
-        auto* item = new QListWidgetItem(file.exists() ? tr("%1    %2").arg(file.fileName(), file.path())
-                                                       : tr("%1    missing").arg(file.fileName()));
-        item->setData(Qt::UserRole, path);
-        item->setToolTip(path);
-        if (!file.exists())
-            item->setFlags(Qt::NoItemFlags);
-        m_recent->addItem(item);
-    }
-    if (paths.isEmpty()) {
-        auto* item = new QListWidgetItem(tr("Nothing yet. Files can also be dropped on the window."));
-        item->setFlags(Qt::NoItemFlags);
-        m_recent->addItem(item);
-    }
+    m_recent->refresh();
 }
 
 } // namespace ls

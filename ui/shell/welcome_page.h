@@ -1,18 +1,17 @@
 #pragma once
 
-#include <QStringList>
 #include <QWidget>
 
-class QListWidget;
-
 namespace ls {
+
+class RecentList;
 
 /// What a first start shows: open a model, open a session, recent files. objectName page.welcome.
 class WelcomePage : public QWidget {
     Q_OBJECT
 public:
     explicit WelcomePage(QWidget* parent = nullptr);
-    void setRecent(const QStringList& paths); ///< models and sessions, newest first; missing ones are greyed
+    void refresh(); ///< the list of recent files
 
 Q_SIGNALS:
     void openModel();
@@ -20,7 +19,7 @@ Q_SIGNALS:
     void openPath(const QString& path);
 
 private:
-    QListWidget* m_recent;
+    RecentList* m_recent;
 };
 
 } // namespace ls

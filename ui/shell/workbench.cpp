@@ -10,6 +10,7 @@
 #include <QTimer>
 
 #include <map>
+#include <set>
 
 namespace ls {
 
@@ -19,7 +20,8 @@ struct Workbench::Private {
     std::map<std::uint32_t, Desk> pending;                ///< SetMethods in flight -> desk as it was sent
     std::uint32_t newestSet = 0;                          ///< its answer decides the desk's state
     std::uint32_t opening = 0;
-    Desk accepted; ///< the last desk the engine agreed to
+    std::set<std::uint32_t> elsewhere; ///< see answeredElsewhere()
+    Desk accepted;                     ///< the last desk the engine agreed to
     MethodSet sentMethods;
     QTimer sendTimer; ///< at most 10 sets a second while a slider moves
     std::optional<ModelInfo> stored;
@@ -119,9 +121,19 @@ void Workbench::openModel(const QString& path, const QString& device, const QStr
         Q_EMIT modelProgress(tr("opening"), 0, 0);
 }
 
+bool Workbench::openingModel() const
+{
+    return d->opening != 0;
+}
+
 const std::optional<ModelInfo>& Workbench::model() const
 {
     return m_client->model() ? m_client->model() : d->stored;
+}
+
+void Workbench::answeredElsewhere(std::uint32_t requestId)
+{
+    d->elsewhere.insert(requestId);
 }
 
 void Workbench::showRun(RunData* run)
@@ -294,6 +306,8 @@ ExperimentData* Workbench::latestExperiment(const QString& kind) const
 void Workbench::onMessage(const EngineMessage& message)
 {
     const std::uint32_t id = requestIdOf(message);
+    if (d->elsewhere.erase(id) > 0)
+        return;
     if (const auto* ready = std::get_if<ModelReady>(&message)) {
         d->opening = 0;
         d->stored = ready->info;

@@ -41,7 +41,10 @@ public:
     Status saveSessionAs(const QString& path);
 
     // model
+    /// A request whose answer another part shows: its failure is no problem of the window.
+    void answeredElsewhere(std::uint32_t requestId);
     void openModel(const QString& path, const QString& device, const QString& dtype, int contextLength = 0);
+    bool openingModel() const;                     ///< asked for and neither there nor refused
     const std::optional<ModelInfo>& model() const; ///< the open one, or that of the reopened run
 
     // the run in view: the live one, or a stored one
