@@ -67,8 +67,9 @@ int main(int argc, char** argv)
     parser.setApplicationDescription(QApplication::translate("main", "Workbench for transformer language models."));
     parser.addHelpOption();
     parser.addVersionOption();
-    parser.addPositionalArgument(QStringLiteral("file"),
-                                 QApplication::translate("main", "Model (GGUF file or folder) or session (.lsdb) to open."));
+    parser.addPositionalArgument(
+        QStringLiteral("file"),
+        QApplication::translate("main", "Model (GGUF file or folder) or session (.lsdb) to open."));
     const QCommandLineOption model(QStringLiteral("model"), QApplication::translate("main", "Open this model at once."),
                                    QStringLiteral("file"));
     const QCommandLineOption engine(QStringLiteral("engine"),
@@ -140,10 +141,17 @@ int main(int argc, char** argv)
         workbench.openModel(QFileInfo(parser.value(model)).absoluteFilePath(), QStringLiteral("cpu"),
                             QStringLiteral("float32"));
     if (parser.isSet(screenshot)) {
-        QTimer::singleShot(300, &window, [&] {
+        const auto shoot = [&] {
             const auto status = ls::savePicture(&window, parser.value(screenshot));
             QApplication::exit(status ? 0 : fail(ls::text::sentence(status.error())));
-        });
+        };
+        if (workbench.openingModel()) { // the picture is of the window with the model, or of why there is none
+            const auto later = [&, shoot] { QTimer::singleShot(600, &window, shoot); };
+            QObject::connect(&client, &ls::EngineClient::modelReady, &window, later);
+            QObject::connect(&workbench, &ls::Workbench::problem, &window, later);
+        } else {
+            QTimer::singleShot(300, &window, shoot);
+        }
     }
     return QApplication::exec();
 }

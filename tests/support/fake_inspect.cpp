@@ -60,7 +60,7 @@ Result<json> inspect(const std::string& path)
                      {}};
     json info{{"path", path},
               {"family", "fake"},
-              {"fingerprint", "00000000000000fa"},
+              {"fingerprint", modelInfo({}).fingerprint},
               {"parameters", 134'515'008},
               {"file_bytes", 98'362'432},
               {"tensors", tensors(has("many"))},

@@ -687,7 +687,7 @@ void TestOpenModel::pictures()
         QVERIFY(settle(dialog, file(name)));
         desktop.find<QComboBox>("open.dtype")->setCurrentIndex(dtype);
     }
-    for (const QSize size : {QSize(960, 700), QSize(760, 560)}) {
+    for (const QSize size : {QSize(960, 700), QSize(760, 660)}) {
         dialog->resize(size);
         QTest::qWait(50);
         const QString folder = qEnvironmentVariable("LAYERSCOPE_PICTURES");

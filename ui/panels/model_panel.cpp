@@ -125,6 +125,7 @@ QWidget* ModelPanel::buildCard()
     auto* scroll = new QScrollArea;
     scroll->setWidget(m_card);
     scroll->setWidgetResizable(true);
+    m_card->setAutoFillBackground(false); // as the panel
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->setFocusPolicy(Qt::NoFocus);
     return scroll;

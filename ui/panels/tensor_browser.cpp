@@ -87,6 +87,13 @@ TensorBrowser::TensorBrowser(const QString& prefix, QWidget* parent)
     showTotals();
 }
 
+void TensorBrowser::resizeEvent(QResizeEvent* event)
+{
+    QWidget::resizeEvent(event);
+    constexpr int kNarrow = 380; // px: names need the room; a row's tooltip and the copy have the shape
+    m_table->setColumnHidden(TensorModel::ShapeColumn, width() < kNarrow);
+}
+
 bool TensorBrowser::eventFilter(QObject* watched, QEvent* event)
 {
     if (event->type() != QEvent::KeyPress)

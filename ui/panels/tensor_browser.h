@@ -24,6 +24,7 @@ public:
     QString asTsv() const;
 
 protected:
+    void resizeEvent(QResizeEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:

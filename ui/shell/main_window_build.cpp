@@ -35,6 +35,7 @@
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QStyle>
 #include <QToolBar>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -277,6 +278,8 @@ void MainWindow::buildStatus()
     m_fallback = field("status.fallback", false);
     m_fallback->setProperty("chip", true);
     m_fallback->setProperty("tone", "warning");
+    m_fallback->style()->unpolish(m_fallback); // the bar has polished it without them
+    m_fallback->style()->polish(m_fallback);
     m_progress = field("status.progress", false);
     m_memory = field("status.memory", true);
     m_rates = field("status.rates", true);

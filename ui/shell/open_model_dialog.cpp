@@ -69,7 +69,7 @@ OpenModelDialog::OpenModelDialog(Workbench* workbench, QWidget* parent)
     setWindowTitle(tr("Open model"));
     setAttribute(Qt::WA_DeleteOnClose);
     setAcceptDrops(true);
-    setMinimumSize(760, 520);
+    setMinimumSize(760, 660); // long reasons are whole
     resize(960, 700);
     auto* row = new QHBoxLayout(this);
     row->setSpacing(14);

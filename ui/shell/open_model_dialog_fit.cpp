@@ -138,6 +138,7 @@ void OpenModelDialog::showFit()
     m_verdict->setVisible(!m_fit.sentence.isEmpty());
     const bool over = m_fit.verdict == Fit::Verdict::TooLarge || m_fit.verdict == Fit::Verdict::ContextTooLarge;
     setRole(m_verdict, over ? "error" : "second");
+    m_verdict->setMinimumHeight(over ? 3 * m_verdict->fontMetrics().lineSpacing() : 0); // what would fit takes lines
     m_memory->setValue(int(std::min(1.0, m_fit.share) * 1000));
     if (const DtypeNeed* need = m_found.need(dtype)) {
         const std::int64_t kv = need->bytes(context()) - need->weightBytes;

@@ -133,14 +133,15 @@ QWidget* OpenModelDialog::buildChoices()
     m_useDtype = button("open.useDtype", {}, tr("Run as what fits"));
     m_useContext = button("open.useContext", {}, tr("Use a context that fits"));
     auto* waysOut = new QHBoxLayout;
-    waysOut->addWidget(m_verdict, 1);
-    waysOut->addWidget(m_useContext, 0, Qt::AlignTop);
-    waysOut->addWidget(m_useDtype, 0, Qt::AlignTop);
+    waysOut->addStretch(1);
+    waysOut->addWidget(m_useContext);
+    waysOut->addWidget(m_useDtype);
     form->addRow(tr("Device"), m_device);
     form->addRow(QString(), m_deviceNote);
     form->addRow(tr("Run as"), m_dtype);
     form->addRow(tr("Context"), m_context);
     form->addRow(tr("Memory"), m_memory);
+    form->addRow(QString(), m_verdict);
     form->addRow(QString(), waysOut);
 
     connect(m_device, &QComboBox::currentIndexChanged, this, &OpenModelDialog::fillDtypes);
