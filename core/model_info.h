@@ -17,7 +17,7 @@ struct ModelInfo {
     std::string dtype;       ///< run dtype: "float32", "bfloat16" or "quantised"
     std::string device;      ///< "cpu", "cuda:0"
     std::string license;     ///< as the file says, may be empty
-    std::string fingerprint; ///< xxh3 of file size, header and sampled tensor bytes; key of caches
+    std::string fingerprint; ///< xxh3 of header and weights; "~" behind it: of samples (above 2 GiB); key of caches
     std::string tokenizerFingerprint;
     std::string templateFingerprint; ///< of the chat template, empty without one
     int blockCount = 0;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 namespace ls::cli {
 
 namespace {
@@ -16,6 +18,19 @@ struct Options {
     bool tapGenerated = false;
 };
 
+/// A capture must not replace what it is a capture of.
+Status checkNotOfModel(const std::string& out, const std::string& model)
+{
+    namespace fs = std::filesystem;
+    std::error_code error; // of files that do not exist: then nothing is replaced
+    const fs::path target = fs::canonical(out, error), source = fs::canonical(model, error);
+    const bool part = target.parent_path() == source && target.extension() == ".safetensors";
+    if (target.empty() || (target != source && !part))
+        return success();
+    return Error{
+        Errc::FileNotWritable, fmt::format("{} belongs to the model that is read.", out), "Choose another file.", {}};
+}
+
 Result<int> run(const Options& options)
 {
     Capture request;
@@ -25,6 +40,7 @@ Result<int> run(const Options& options)
     request.generate = options.generate;
     request.tapGenerated = options.tapGenerated;
     LS_CHECK(checkWritable(options.out));
+    LS_CHECK(checkNotOfModel(options.out, options.model));
     LS_TRY(OpenEngine open, openModel(options.model, options.engine));
     request.requestId = open.process->nextRequestId();
 

@@ -41,8 +41,11 @@ void print(const Certificate& certificate, bool all)
         printSites(source, certificate, all);
     fmt::print("\nchecks\n");
     for (const CertificateCheck& check : certificate.checks)
-        fmt::print("  {}  {:<58} {:.2e} < {:.0e}{}{}\n", check.passed ? "ok  " : "FAIL", check.title, check.value,
-                   check.bar, check.detail.empty() ? "" : "  ", check.detail);
+        fmt::print("  {}  {:<58} {:.2e} < {:.0e}{}{}\n",
+                   !check.made    ? "--  "
+                   : check.passed ? "ok  "
+                                  : "FAIL",
+                   check.title, check.value, check.bar, check.detail.empty() ? "" : "  ", check.detail);
     fmt::print("\nverdict: {}  (unusual from {:.0e}, failure from {:.0e})\n", certificate.verdict, certificate.usual,
                certificate.failure);
     if (!certificate.firstOver.empty())
@@ -61,11 +64,13 @@ Result<int> run(const Options& options)
            ask<ExperimentDone>(
                *open.process, request, [&](const EngineMessage& message) { progress.show(message); }, &interrupted));
     progress.clear();
-    LS_TRY(const Certificate certificate, certificateFromJson(done.result));
+    LS_TRY(Certificate certificate, certificateFromJson(done.result));
     const std::string path = certificatePath(certificate.fingerprint, certificate.dtype);
+    if (const auto kept = loadCertificate(path))
+        keepReference(certificate, kept.value());
     const Status stored = storeCertificate(path, certificate);
     if (options.asJson)
-        fmt::print("{}\n", jsonLine(done.result));
+        fmt::print("{}\n", jsonLine(certificateToJson(certificate)));
     else
         print(certificate, options.all);
     LS_CHECK(stored); // after the result, which is worth more than the file

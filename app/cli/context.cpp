@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -36,12 +37,32 @@ void EngineFlags::addTo(CLI::App& command)
     command.add_option("--threads", threads, "Threads (0: all cores)")->check(CLI::NonNegativeNumber);
 }
 
+namespace {
+
+/// Decimal numbers with a comma between them; anything else is a mistake that would become another prompt.
+std::vector<std::int32_t> idsOf(const std::string& list)
+{
+    std::vector<std::int32_t> out;
+    std::istringstream parts(list + ",");
+    for (std::string part; std::getline(parts, part, ',');) {
+        std::int32_t id = 0;
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), id);
+        if (part.empty() || error != std::errc() || end != part.data() + part.size())
+            throw CLI::ValidationError("--ids", fmt::format("\"{}\" is no token id", part));
+        out.push_back(id);
+    }
+    return out;
+}
+
+} // namespace
+
 void PromptFlags::addTo(CLI::App& command, bool withChat)
 {
     auto* group = command.add_option_group("prompt", "Exactly one of these");
     group->add_option("--prompt", text, "Prompt as text");
     group->add_option("--prompt-file", file, "File whose text is the prompt");
-    group->add_option("--ids", ids, "Prompt as token ids: 1,2,3")->delimiter(',');
+    group->add_option_function<std::string>(
+        "--ids", [this](const std::string& list) { ids = idsOf(list); }, "Prompt as token ids: 1,2,3");
     if (withChat)
         group->add_option("--chat", chat, "JSON file with chat messages: [{\"role\", \"content\"}, ...]");
     group->require_option(1);
@@ -61,7 +82,14 @@ void addSampler(CLI::App& command, SamplerSpec& sampler)
                                                    : " on");
         };
     };
-    command.add_option("--seed", sampler.seed, "Seed of the sampler")->capture_default_str();
+    command.add_option("--seed", sampler.seed, "Seed of the sampler")
+        ->check([](const std::string& text) {
+            std::uint64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            const bool whole = error == std::errc() && end == text.data() + text.size();
+            return whole ? std::string() : text + " is no whole number from 0 to 2^64 - 1";
+        })
+        ->capture_default_str();
     command.add_option("--temperature", sampler.temperature, "0: always the most probable token")
         ->check(within(0, false, std::numeric_limits<double>::infinity()))
         ->capture_default_str();
@@ -70,9 +98,6 @@ void addSampler(CLI::App& command, SamplerSpec& sampler)
         ->capture_default_str();
 }
 
-namespace {
-
-/// A tokenizer would quietly read something else.
 Status checkUtf8(const std::string& text, const std::string& what)
 {
     const auto at = utf8::firstInvalid(text);
@@ -83,8 +108,6 @@ Status checkUtf8(const std::string& text, const std::string& what)
                  "Convert it first, for example with iconv.",
                  {}};
 }
-
-} // namespace
 
 Result<PromptSpec> PromptFlags::read() const
 {
@@ -175,6 +198,8 @@ Result<std::string> readText(const std::string& path)
 
 Status checkWritable(const std::string& path)
 {
+    if (path.empty())
+        return Error{Errc::FileNotFound, "There is no file name to write to.", "Give one.", {}};
     const fs::path parent = fs::absolute(path).parent_path();
     std::string reason;
     if (fs::is_directory(path))

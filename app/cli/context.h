@@ -77,6 +77,8 @@ struct OpenEngine {
 Result<OpenEngine> openModel(const std::string& path, const EngineFlags& flags);
 
 Result<std::string> readText(const std::string& path);
+/// Text that is not UTF-8 is refused: a tokenizer would quietly read something else.
+Status checkUtf8(const std::string& text, const std::string& what);
 /// Told before a model is loaded: that a file could not be written there later.
 Status checkWritable(const std::string& path);
 Result<nlohmann::json> readJson(const std::string& path);

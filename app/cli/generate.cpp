@@ -1,6 +1,7 @@
 #include "app/cli/context.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ls::cli {
 
@@ -53,6 +54,8 @@ public:
                                          {"ttft_us", m_ttftUs},
                                          {"token_us", m_tokenUs},
                                          {"events", m_events}}));
+        else if (m_text.empty() && !m_ids.empty()) // a model without a vocabulary
+            fmt::print("{}\n", fmt::join(m_ids, ","));
         else if (!m_text.ends_with('\n'))
             fmt::print("\n");
     }
@@ -99,6 +102,8 @@ Result<int> run(const Options& options)
     if (!status && status.error().code != Errc::Cancelled)
         return status.error();
     reply.print(); // after Ctrl-C too: what was generated is the result
+    if (!status)
+        fmt::print(stderr, "layerscope-cli: Stopped; what stands above was generated until then.\n");
     return status ? 0 : 1;
 }
 

@@ -1,8 +1,12 @@
 #include "app/cli/context.h"
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
+#include <system_error>
 
 namespace {
 
@@ -10,6 +14,22 @@ void onInterrupt(int)
 {
     ls::cli::interrupted = true;
     std::signal(SIGINT, SIG_DFL); // a second Ctrl-C ends the program at once
+}
+
+/// An unset variable of a script must not mean "no methods" or "no reference". An empty prompt has words of its own.
+void refuseEmptyValues(const CLI::App& app)
+{
+    for (const CLI::App* command : app.get_subcommands())
+        for (const CLI::Option* option : command->get_options()) // those of option groups are among them
+            for (const std::string& value : option->results())
+                if (value.empty() && option->get_name() != "--prompt")
+                    throw CLI::ValidationError(option->get_name(), "the value is empty");
+}
+
+ls::Error notPrinted(int number)
+{
+    return {ls::Errc::FileNotWritable, "The result could not be written to standard output.",
+            "Make room, or send it elsewhere, then run it again.", std::strerror(number)};
 }
 
 } // namespace
@@ -41,14 +61,23 @@ int main(int argc, char** argv)
     }
     try {
         app.parse(argc, argv);
+        refuseEmptyValues(app);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
     std::signal(SIGINT, onInterrupt);
     std::signal(SIGPIPE, SIG_IGN); // `| head`: stdout fails, and the command ends by itself
-    const auto code = action();
-    if (code)
-        return code.value();
-    cli::printError(code.error());
+    try {
+        const auto code = action();
+        if (code && std::fflush(stdout) == 0)
+            return code.value();
+        if (!code)
+            cli::printError(code.error());
+        else if (errno != EPIPE)
+            cli::printError(notPrinted(errno));
+    } catch (const std::system_error& error) {      // the text library throws when standard output fails
+        if (error.code() != std::errc::broken_pipe) // `| head` has seen enough
+            cli::printError(notPrinted(error.code().value()));
+    }
     return 1;
 }

@@ -21,6 +21,7 @@ Result<int> run(const Options& options)
     LS_TRY(const std::string text, readText(options.file));
     if (text.empty())
         return Error{Errc::DataTooFew, fmt::format("{} is empty.", options.file), "Choose a longer text.", {}};
+    LS_CHECK(checkUtf8(text, options.file));
     LS_TRY(OpenEngine open, openModel(options.model, options.engine));
     const char* lane = methods.empty() ? "A" : "B";
     const RunExperiment request{open.process->nextRequestId(), "perplexity",

@@ -58,19 +58,21 @@ struct CertificateCheck {
     double value = 0;   ///< what was measured
     double bar = 0;     ///< it must be below
     bool passed = true; ///< counts, because not every claim is a number
-    std::string detail; ///< where it failed, or what could not be checked
+    std::string detail; ///< where it failed, or why it could not be made
+    bool made = true;   ///< false: the claim could not be checked
     bool operator==(const CertificateCheck&) const = default;
     static constexpr auto fields()
     {
         using C = CertificateCheck;
         return std::tuple{std::pair{"name", &C::name},     std::pair{"title", &C::title},
                           std::pair{"value", &C::value},   std::pair{"bar", &C::bar},
-                          std::pair{"passed", &C::passed}, std::pair{"detail", &C::detail}};
+                          std::pair{"passed", &C::passed}, std::pair{"made", &C::made},
+                          std::pair{"detail", &C::detail}};
     }
 };
 
 struct Certificate {
-    static constexpr int kFormat = 1;
+    static constexpr int kFormat = 2;
     int format = kFormat;
     std::string model, family, fingerprint, tokenizerFingerprint, storedType, dtype, device;
     std::string engine; ///< "layerscope-engine 0.1.0"
@@ -112,9 +114,13 @@ struct Certificate {
 /// without limit. Nothing compared at all is a failure.
 void judge(Certificate& certificate);
 
+/// A comparison with stored values is not lost because the model was checked without them later: the newer certificate
+/// takes it over from the kept one, if both are of the same file, dtype and engine.
+void keepReference(Certificate& newer, const Certificate& kept);
+
 /// The largest error of a source; 0 without sites.
 double worstError(const CertificateSource& source);
-/// "pass: largest error 1.2e-05 (blocks.3.attn.q) against float64, 6 of 6 checks, 2026-01-31".
+/// "pass: largest error 1.2e-05 (blocks.3.attn.q) against float64, 6 of 6 checks, float32, 2026-01-31".
 std::string summaryLine(const Certificate& certificate);
 
 nlohmann::json certificateToJson(const Certificate& certificate);

@@ -23,7 +23,7 @@ std::uint32_t requestIdOf(const ClientMessage& message)
 
 Error cancelled()
 {
-    return {Errc::Cancelled, "Stopped.", "What had arrived until then is kept.", {}};
+    return {Errc::Cancelled, "Stopped.", "Run it again to have the whole result.", {}};
 }
 
 } // namespace

@@ -277,7 +277,7 @@ Status compareWithReference(const ExperimentContext& context, const std::string&
                                               : planOf(context.model, methods);
             if (!plan) {
                 certificate.checks.push_back(
-                    {"reference/" + prompt + "/" + name, title, 0, 0, true, "not compared: " + plan.error().message});
+                    {"reference/" + prompt + "/" + name, title, 0, 0, true, plan.error().message, false});
                 continue;
             }
             LS_TRY(auto check, continuation(context, reference, plan.value(), ids, prompt + "/" + name, title));

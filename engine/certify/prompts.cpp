@@ -68,7 +68,8 @@ CertificateCheck tokenizerCheck(const Model& model)
 {
     CertificateCheck check{"tokenizer", "The tokenizer gives back the text", 0, 1, true, {}};
     if (!model.needsText().ok()) {
-        check.detail = "not checked: " + model.needsText().error().message;
+        check.made = false;
+        check.detail = model.needsText().error().message;
         return check;
     }
     for (const Text& text : kTexts) {

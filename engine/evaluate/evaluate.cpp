@@ -86,7 +86,13 @@ Result<nlohmann::json> runPerplexity(const ExperimentContext& context)
     if (most > 0 && ids.size() > std::size_t(most))
         ids.resize(std::size_t(most));
     // BOS takes a place of the context, not of the window
-    const std::int64_t length = std::min<std::int64_t>(asked > 0 ? asked : limit, limit - (bos ? 1 : 0));
+    const std::int64_t room = limit - (bos ? 1 : 0), length = asked > 0 ? asked : room;
+    if (length > room)
+        return Error{Errc::ContextTooLarge,
+                     fmt::format("A window of {} ids and the token before it need {} positions, the context has {}.",
+                                 length, length + 1, limit),
+                     "Choose a smaller window, or open the model with a larger context.",
+                     {}};
     if (length < 2)
         return Error{Errc::InvalidParameter, "A window needs two tokens at least.", "Choose a larger context.", {}};
     if (stride > length)

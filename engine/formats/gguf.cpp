@@ -1,11 +1,12 @@
 #include "engine/formats/gguf.h"
 
+#include "engine/formats/fingerprint.h"
+
+#include "core/utf8.h"
 #include "engine/formats/gguf_split.h"
 #include "engine/formats/mapped_file.h"
-#include "core/utf8.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <cstring>
 #include <limits>
@@ -452,20 +453,11 @@ Status File::parseTensors(Cursor& cursor, std::uint64_t count)
 std::string File::fingerprint() const
 {
     const auto bytes = m_mapped.bytes();
-    XXH3_state_t* state = XXH3_createState();
-    XXH3_64bits_reset(state);
-    const std::uint64_t size = bytes.size();
-    XXH3_64bits_update(state, &size, sizeof size);
-    XXH3_64bits_update(state, bytes.data(), std::min(m_headerBytes, bytes.size()));
-    for (const GgufTensor& tensor : m_tensors) { // the first and last bytes of each: any other training differs there
-        constexpr std::size_t kSample = 4096;
-        const std::size_t sample = std::min(kSample, tensor.bytes.size());
-        XXH3_64bits_update(state, tensor.bytes.data(), sample);
-        XXH3_64bits_update(state, tensor.bytes.data() + (tensor.bytes.size() - sample), sample);
-    }
-    const auto hash = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    return fmt::format("{:016x}", hash);
+    Fingerprint out(bytes.size());
+    out.add(bytes.data(), std::min(m_headerBytes, bytes.size()));
+    for (const GgufTensor& tensor : m_tensors)
+        out.addWeights(tensor.bytes);
+    return out.text();
 }
 
 } // namespace

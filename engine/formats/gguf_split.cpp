@@ -80,7 +80,8 @@ public:
         std::string all;
         for (const auto& part : m_parts)
             all += part->fingerprint();
-        return fmt::format("{:016x}", XXH3_64bits(all.data(), all.size()));
+        const bool sampled = all.find('~') != all.npos;
+        return fmt::format("{:016x}{}", XXH3_64bits(all.data(), all.size()), sampled ? "~" : "");
     }
 
 private:

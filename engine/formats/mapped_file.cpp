@@ -17,7 +17,8 @@ Result<MappedFile> MappedFile::open(const std::string& path)
     const auto failed = [&](const char* hint) {
         return Error{Errc::FileNotFound, fmt::format("{} cannot be read.", path), hint, std::strerror(errno)};
     };
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // without O_NONBLOCK a named pipe would wait for its writer
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
         return failed("Check the path and the permissions.");
     struct stat status {};

@@ -1,11 +1,11 @@
 #include "engine/formats/model_folder.h"
 
 #include "core/bounded_json.h"
+#include "engine/formats/fingerprint.h"
 #include "engine/formats/mapped_file.h"
 #include "engine/formats/safetensors.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -160,21 +160,19 @@ void Folder::joinSplitBlocks()
 
 std::string Folder::fingerprint() const
 {
-    XXH3_state_t* state = XXH3_createState();
-    XXH3_64bits_reset(state);
+    std::uint64_t weightBytes = 0;
+    for (const StoredTensor& tensor : m_tensors)
+        weightBytes += tensor.bytes.size() + tensor.scales.size();
+    Fingerprint out(weightBytes);
     const std::string config = m_config.dump(-1, ' ', false, Json::error_handler_t::replace);
-    XXH3_64bits_update(state, config.data(), config.size());
-    XXH3_64bits_update(state, m_sizes.data(), m_sizes.size() * sizeof(m_sizes[0]));
-    for (const StoredTensor& tensor : m_tensors) { // the first and last bytes of each: any other training differs there
-        constexpr std::size_t kSample = 4096;
-        const std::size_t sample = std::min(kSample, tensor.bytes.size());
-        XXH3_64bits_update(state, tensor.name.data(), tensor.name.size());
-        XXH3_64bits_update(state, tensor.bytes.data(), sample);
-        XXH3_64bits_update(state, tensor.bytes.data() + (tensor.bytes.size() - sample), sample);
+    out.add(config.data(), config.size());
+    out.add(m_sizes.data(), m_sizes.size() * sizeof(m_sizes[0]));
+    for (const StoredTensor& tensor : m_tensors) {
+        out.add(tensor.name.data(), tensor.name.size());
+        out.addWeights(tensor.bytes);
+        out.addWeights(tensor.scales);
     }
-    const auto hash = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    return fmt::format("{:016x}", hash);
+    return out.text();
 }
 
 } // namespace

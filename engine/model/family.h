@@ -125,6 +125,7 @@ struct Family {
     // Positions
     bool rotary = true;
     double rotaryBase = 10000.0;           ///< where the file does not say
+    bool partialRotary = false;            ///< has heads that are rotated in part
     double rotaryFraction = 1.0;           ///< of a head, where the file does not say
     std::string folderBase = "rope_theta"; ///< key of older config.json
     std::string folderFraction = "partial_rotary_factor";

@@ -1,3 +1,4 @@
+#include "engine/formats/mapped_file.h"
 #include "engine/model/family.h"
 #include "engine/model/rotary.h"
 
@@ -168,14 +169,28 @@ Result<int> readVocabSize(const Family& family, const ModelFile& file)
     return int(tensor->shape[0]);
 }
 
-/// GGUF leaves the second matrix out. A folder says so, and may hold a copy nevertheless.
+bool sameBytes(const StoredTensor& a, const StoredTensor& b)
+{
+    const bool same = a.type == b.type && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
+    releasePages(a.bytes);
+    releasePages(b.bytes);
+    return same;
+}
+
+/// GGUF leaves the second matrix out. A folder says so, and may hold a copy nevertheless; one that differs from the
+/// embedding is used, as the reference does.
 Result<bool> readTied(const Family& family, const ConfigReader& reader)
 {
     const auto rule = std::find_if(family.tensors.all().begin(), family.tensors.all().end(),
                                    [](const TensorRule& r) { return r.role == Role::Unembedding; });
     if (!reader.isFolder())
         return !reader.file().tensor(rule->gguf);
-    return reader.flag({"tie_word_embeddings", {}}, family.tiedByDefault);
+    LS_TRY(const bool tied, reader.flag({"tie_word_embeddings", {}}, family.tiedByDefault));
+    const auto embedding = std::find_if(family.tensors.all().begin(), family.tensors.all().end(),
+                                        [](const TensorRule& r) { return r.role == Role::Embedding; });
+    const StoredTensor* first = findTensor(family, reader.file(), embedding->folder);
+    const StoredTensor* own = findTensor(family, reader.file(), rule->folder);
+    return tied && !(first && own && !sameBytes(*first, *own));
 }
 
 } // namespace

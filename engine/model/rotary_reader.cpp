@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace ls {
 
@@ -131,6 +132,11 @@ Status readGgufScaling(const ConfigReader& reader, const ModelConfig& config, in
     for (const char* rare : {"scaling.yarn_ext_factor", "scaling.yarn_attn_factor", "scaling.yarn_log_multiplier"})
         if (reader.has(key(rare)))
             return unknownKind(s.kind + ", " + rare);
+    // Converters write the usual 1 + 0.1 ln(factor) here, or 1 for it; programs do not agree on what else means.
+    LS_TRY(const double magnitude, reader.number(key("scaling.attn_factor"), 0, kLargest, 1.0));
+    const double usual = s.kind == "yarn" && s.factor > 1 ? 1 + 0.1 * std::log(s.factor) : 1;
+    if (std::abs(magnitude - 1) > 1e-4 && std::abs(magnitude - usual) > 1e-4)
+        return unknownKind(fmt::format("{}, scaling.attn_factor {}", s.kind, magnitude));
     LS_TRY(s.betaFast, reader.number(key("scaling.yarn_beta_fast"), 1e-6, kLargest, s.betaFast));
     LS_TRY(s.betaSlow, reader.number(key("scaling.yarn_beta_slow"), 1e-6, kLargest, s.betaSlow));
     s.truncate = !s.ggufUntruncated;
@@ -146,6 +152,12 @@ Result<int> rotatedWidth(const Family& family, const ConfigReader& reader, const
         if (!object.empty()) {
             LS_TRY(fraction, reader.number({object + "partial_rotary_factor", {}}, 0, 1, fraction));
         }
+        if (fraction != 1 && !family.partialRotary) // the reference ignores it there, others may not
+            return Error{Errc::NotSupported,
+                         fmt::format("The {} of {} says that {} of a head is rotated, which this family does not do.",
+                                     family.folderFraction, family.name, fraction),
+                         "Without knowing what is meant the numbers may be wrong, so the model is not opened.",
+                         {}};
         width = int(config.headWidth * fraction);
     } else {
         const Key key{{}, "rope.dimension_count"};

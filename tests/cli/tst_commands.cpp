@@ -24,6 +24,9 @@ private Q_SLOTS:
     void generate_chatFileIsAPrompt();
     void perplexity_jsonHasThreeNumbers();
     void interrupt_printsWhatWasGenerated();
+    void lostOutput_isAFailure_data();
+    void lostOutput_isAFailure();
+    void capture_doesNotReplaceTheModel();
 
 private:
     QString file(const char* name, const QByteArray& content)
@@ -60,6 +63,17 @@ void TestCommands::usage_isCheckedFirst_data()
     QTest::newRow("nothing to draw from") << QStringList{"generate", m_model, "--prompt", "x", "--top-p", "0"} << 2;
     QTest::newRow("more than everything to draw from")
         << QStringList{"run", m_model, "--prompt", "x", "--session", "s.lsdb", "--top-p", "1.5"} << 2;
+    QTest::newRow("ids with a gap") << QStringList{"generate", m_model, "--ids", "1,,3"} << 2;
+    QTest::newRow("ids that are empty") << QStringList{"generate", m_model, "--ids", ""} << 2;
+    QTest::newRow("negative seed") << QStringList{"generate", m_model, "--prompt", "x", "--seed", "-1"} << 2;
+    QTest::newRow("seed beyond 64 bits") << QStringList{"generate", m_model,  "--prompt",
+                                                        "x",        "--seed", "18446744073709551616"}
+                                         << 2;
+    QTest::newRow("methods of an unset variable")
+        << QStringList{"generate", m_model, "--prompt", "x", "--methods", ""} << 2;
+    QTest::newRow("reference of an unset variable") << QStringList{"certify", m_model, "--reference", ""} << 2;
+    QTest::newRow("output of an unset variable")
+        << QStringList{"capture", m_model, "--ids", "1", "--taps", "logits", "--out", ""} << 2;
     QTest::newRow("capture without taps") << QStringList{"capture", m_model, "--ids", "1", "--out", "x"} << 2;
     QTest::newRow("template and model") << QStringList{"render-chat", "--model", "a", "--template", "b"} << 2;
 }
@@ -273,6 +287,57 @@ void TestCommands::interrupt_printsWhatWasGenerated()
     QCOMPARE(process.exitStatus(), QProcess::NormalExit);
     QCOMPARE(process.exitCode(), 1);
     QVERIFY(process.readAllStandardOutput().endsWith('\n'));
+}
+
+void TestCommands::lostOutput_isAFailure_data()
+{
+    QTest::addColumn<QString>("command");
+    QTest::addColumn<QString>("redirection");
+    QTest::addColumn<bool>("told");
+    for (const char* command : {"inspect MODEL --json", "generate MODEL --prompt x --json", "generate MODEL --prompt x",
+                                "perplexity MODEL --file MODEL.txt --json"})
+        QTest::addRow("full disk: %s", command) << QString::fromLatin1(command) << "> /dev/full" << true;
+    QTest::newRow("closed") << "generate MODEL --prompt x"
+                            << ">&-" << true;
+    QTest::newRow("reader that has seen enough") << "inspect MODEL --json"
+                                                 << "| true" << false;
+}
+
+/// A script must not take an empty file for a result.
+void TestCommands::lostOutput_isAFailure()
+{
+    QFETCH(QString, command);
+    QFETCH(QString, redirection);
+    QFETCH(bool, told);
+    const QString model = file("model", "x");
+    file("model.txt", "some text that is long enough");
+    command.replace(QLatin1String("MODEL"), model);
+    QProcess shell;
+    auto environment = QProcessEnvironment::systemEnvironment();
+    environment.insert(QStringLiteral("LAYERSCOPE_ENGINE"), QStringLiteral(LAYERSCOPE_FAKE_ENGINE));
+    shell.setProcessEnvironment(environment);
+    shell.start(QStringLiteral("bash"),
+                {QStringLiteral("-c"), QStringLiteral("set -o pipefail; %1/layerscope-cli %2 %3")
+                                           .arg(QStringLiteral(LAYERSCOPE_BIN_DIR), command, redirection)});
+    QVERIFY(shell.waitForFinished(60000));
+    const QByteArray errors = shell.readAllStandardError();
+    QVERIFY2(!errors.contains("terminate"), errors.constData());
+    if (told)
+        QCOMPARE(shell.exitCode(), 1);
+    else
+        QVERIFY(shell.exitCode() <= 1);
+    QVERIFY2(errors.contains("could not be written") == told, errors.constData());
+}
+
+void TestCommands::capture_doesNotReplaceTheModel()
+{
+    const QString model = file("model", "x");
+    const CliResult result = runCli({{"capture", model, "--ids", "1", "--taps", "logits", "--out", model}});
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.err.contains("belongs to the model"), result.err.constData());
+    QFile kept(model);
+    QVERIFY(kept.open(QIODevice::ReadOnly));
+    QCOMPARE(kept.readAll(), QByteArray("x"));
 }
 
 QTEST_GUILESS_MAIN(TestCommands)

@@ -15,6 +15,8 @@ private Q_SLOTS:
     void verdict_followsTheBars();
     void firstOver_isTheFirstOfThePass();
     void failedCheck_failsTheCertificate();
+    void checkThatWasNotMade_isNotCounted();
+    void reference_isKeptWhenCheckedWithoutIt();
     void file_givesBackWhatWasStored();
     void badFile_isRefusedWithAHint_data();
     void badFile_isRefusedWithAHint();
@@ -79,6 +81,42 @@ void TestCertificate::failedCheck_failsTheCertificate()
                          "2026-01-31"));
 }
 
+void TestCertificate::checkThatWasNotMade_isNotCounted()
+{
+    Certificate certificate = withErrors("float32", {1e-6});
+    certificate.checks = {{"logits", "Logits", 1e-6, 1e-4, true, {}},
+                          {"tokenizer", "Text", 0, 1, true, "no vocabulary", false}};
+    judge(certificate);
+    QCOMPARE(certificate.verdict, std::string("pass"));
+    QCOMPARE(
+        summaryLine(certificate),
+        std::string("pass: largest error 1.0e-06 (blocks.0.resid_post) against float64, 1 of 1 checks (1 could not "
+                    "be made), float32, 2026-01-31"));
+}
+
+void TestCertificate::reference_isKeptWhenCheckedWithoutIt()
+{
+    Certificate failed = withErrors("float32", {1e-6});
+    failed.fingerprint = "abc";
+    failed.sources.insert(failed.sources.begin(), {"reference", "", {"short"}, {{"blocks.2.mlp_out", 0.5, 0.5}}});
+    failed.checks = {{"reference/short", "Continuation", 0.5, 1e-4, false, {}},
+                     {"logits", "Logits", 1, 1e-4, false, {}}};
+    judge(failed);
+    Certificate newer = withErrors("float32", {1e-6});
+    newer.fingerprint = "abc";
+    Certificate other = newer;
+    keepReference(newer, failed);
+    QCOMPARE(newer.verdict, std::string("fail"));
+    QCOMPARE(newer.firstOver, std::string("blocks.2.mlp_out"));
+    QCOMPARE(int(newer.checks.size()), 1); // those of the reference only
+    const Certificate once = newer;
+    keepReference(newer, failed);
+    QVERIFY(newer == once);
+    other.fingerprint = "another file";
+    keepReference(other, failed);
+    QCOMPARE(other.verdict, std::string("pass"));
+}
+
 void TestCertificate::file_givesBackWhatWasStored()
 {
     QTemporaryDir folder;
@@ -100,9 +138,9 @@ void TestCertificate::badFile_isRefusedWithAHint_data()
     QTest::addColumn<QByteArray>("content");
     QTest::newRow("empty") << QByteArray();
     QTest::newRow("no JSON") << QByteArray("verdict: pass");
-    QTest::newRow("another format") << QByteArray(R"({"format": 2})");
+    QTest::newRow("another format") << QByteArray(R"({"format": 1})");
     QTest::newRow("no format") << QByteArray(R"({"verdict": "pass"})");
-    QTest::newRow("wrong type") << QByteArray(R"({"format": 1, "sources": "none"})");
+    QTest::newRow("wrong type") << QByteArray(R"({"format": 2, "sources": "none"})");
 }
 
 void TestCertificate::badFile_isRefusedWithAHint()

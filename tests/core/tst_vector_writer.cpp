@@ -1,4 +1,5 @@
 #include "core/data/vector_writer.h"
+#include "core/data/whole_file.h"
 
 #include <nlohmann/json.hpp>
 
@@ -7,8 +8,10 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +33,8 @@ private Q_SLOTS:
     void safetensors_refusesLies();
     void failure_keepsTheOldFileAndLeavesNoOther();
     void fullDisk_isSaidSo();
+    void link_staysAndItsTargetIsReplaced();
+    void pipeAndDevice_areWrittenInto();
 
 private:
     std::string path(const char* name) const { return m_folder.filePath(name).toStdString(); }
@@ -177,6 +182,38 @@ void TestVectorWriter::fullDisk_isSaidSo()
     if (WEXITSTATUS(result) == kNoNamespace)
         QSKIP("a small file system cannot be mounted here");
     QCOMPARE(WEXITSTATUS(result), 0);
+}
+
+void TestVectorWriter::link_staysAndItsTargetIsReplaced()
+{
+    const std::string target = path("target"), link = path("link");
+    QVERIFY(writeWholeFile(target, "old").ok());
+    QVERIFY(::chmod(target.c_str(), 0600) == 0);
+    QVERIFY(::symlink(target.c_str(), link.c_str()) == 0);
+    QVERIFY(writeWholeFile(link, "new").ok());
+    struct stat status {};
+    QVERIFY(::lstat(link.c_str(), &status) == 0 && S_ISLNK(status.st_mode));
+    QVERIFY(::stat(target.c_str(), &status) == 0);
+    QCOMPARE(status.st_mode & 0777, mode_t(0600));
+    QCOMPARE(content("target"), QByteArray("new"));
+}
+
+void TestVectorWriter::pipeAndDevice_areWrittenInto()
+{
+    const std::string pipe = path("pipe");
+    QVERIFY(::mkfifo(pipe.c_str(), 0600) == 0);
+    const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+    QVERIFY(reader >= 0);
+    QVERIFY(writeWholeFile(pipe, "through").ok());
+    char bytes[16];
+    QCOMPARE(::read(reader, bytes, sizeof bytes), ssize_t(7));
+    ::close(reader);
+    struct stat status {};
+    QVERIFY(::lstat(pipe.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
+    const Status full = writeWholeFile("/dev/full", "lost");
+    QVERIFY(!full.ok());
+    QCOMPARE(full.error().code, Errc::DiskFull);
+    QVERIFY(::stat("/dev/full", &status) == 0 && S_ISCHR(status.st_mode));
 }
 
 QTEST_GUILESS_MAIN(TestVectorWriter)

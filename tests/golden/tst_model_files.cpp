@@ -5,6 +5,7 @@
 #include "engine/model/rotary.h"
 #include "engine/text/tokenizer.h"
 #include "tests/support/bad_file.h"
+#include "tests/support/gguf_draft.h"
 
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
@@ -39,6 +40,9 @@ private Q_SLOTS:
     void stopIds_comeFromBothConfigurations();
     void pathsInsideAFolder_openTheFolder();
     void rotaryFactors_followTheContext();
+    void yarnMagnitude_isTheUsualOneOrRefused();
+    void anyByteOfTheWeights_changesTheFingerprint();
+    void outputMatrixOfItsOwn_isUsedThoughTied();
 
 private:
     void useModel(const char* name);
@@ -156,6 +160,11 @@ void TestModelFiles::oddModel_isRefusedWithTheReason_data()
     };
     row("dynamic rotary scaling", "llama", R"({"rope_parameters": {"rope_type": "dynamic", "factor": 2}})", "dynamic");
     row("unknown rotary kind", "llama", R"({"rope_scaling": {"type": "spiral"}, "rope_parameters": null})", "spiral");
+    row("heads rotated in part where the family has none", "llama", R"({"partial_rotary_factor": 0.5})",
+        "0.5 of a head");
+    row("likewise inside rope_parameters", "qwen3",
+        R"({"rope_parameters": {"rope_type": "default", "rope_theta": 10000, "partial_rotary_factor": 0.5}})",
+        "0.5 of a head");
     row("unknown activation", "llama", R"({"hidden_act": "relu2"})", "relu2");
     row("GELU in a family of SiLU", "qwen2", R"({"hidden_act": "gelu"})", "gelu");
     row("a window where the family has none", "llama", R"({"sliding_window": 8})", "sliding window");
@@ -362,6 +371,82 @@ void TestModelFiles::rotaryFactors_followTheContext()
     const ModelConfig longer = readConfig(family, *file.value(), 17).value();
     QVERIFY(!(longer.rotaries[0] == asTrained.rotaries[0]));
     QVERIFY(readConfig(family, *file.value(), 16).value().rotaries[0] == asTrained.rotaries[0]);
+}
+
+void TestModelFiles::yarnMagnitude_isTheUsualOneOrRefused()
+{
+    const auto bits = [](float value) {
+        std::string out(4, 0);
+        std::memcpy(out.data(), &value, 4);
+        return out;
+    };
+    const auto openWith = [&](float magnitude) {
+        GgufDraft draft = GgufDraft::read(LAYERSCOPE_TEST_DATA "/golden/tiny/llama/model.gguf");
+        const std::uint32_t kFloat = 6, kText = 8, kUnsigned = 4;
+        draft.set("llama.rope.scaling.type", kText, std::string("\4\0\0\0\0\0\0\0yarn", 12));
+        draft.set("llama.rope.scaling.factor", kFloat, bits(4));
+        draft.set("llama.rope.scaling.original_context_length", kUnsigned, std::string("\x10\0\0\0", 4));
+        if (magnitude > 0)
+            draft.set("llama.rope.scaling.attn_factor", kFloat, bits(magnitude));
+        const std::string path = (m_path / "yarn.gguf").string();
+        writeFile(path, draft.bytes());
+        return Model::open(path, {});
+    };
+    const auto plain = openWith(0);
+    QVERIFY2(plain.ok(), plain.ok() ? "" : plain.error().message.c_str());
+    for (const float usual : {1.0f, float(1 + 0.1 * std::log(4.0))}) {
+        const auto same = openWith(usual);
+        QVERIFY(same.ok());
+        QCOMPARE(same.value()->config().rotaries[0].magnitude, plain.value()->config().rotaries[0].magnitude);
+    }
+    const auto refused = openWith(1.3f);
+    QVERIFY(!refused.ok());
+    QVERIFY2(refused.error().message.find("attn_factor") != std::string::npos, refused.error().message.c_str());
+}
+
+/// An edited neuron is another model: its certificate and calibration must not be those of the first.
+void TestModelFiles::anyByteOfTheWeights_changesTheFingerprint()
+{
+    const auto fingerprintOf = [](const fs::path& path) {
+        return ModelFile::open(path.string()).value()->fingerprint();
+    };
+    const auto flip = [](const fs::path& path, std::size_t at) {
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekg(std::streamoff(at));
+        const char byte = char(file.get() ^ 1);
+        file.seekp(std::streamoff(at));
+        file.put(byte);
+    };
+    const fs::path gguf = m_path / "copy.gguf", weights = m_path / "model.safetensors";
+    fs::copy_file(LAYERSCOPE_TEST_DATA "/golden/tiny/llama/model.gguf", gguf);
+    fs::permissions(gguf, fs::perms::owner_write, fs::perm_options::add);
+    for (const auto& [opened, file] : {std::pair{gguf, gguf}, std::pair{m_path, weights}}) {
+        const std::string before = fingerprintOf(opened);
+        const auto size = fs::file_size(file);
+        for (const auto share : {40u, 55u, 77u}) {
+            flip(file, size * share / 100);
+            QVERIFY(fingerprintOf(opened) != before);
+            flip(file, size * share / 100);
+            QCOMPARE(fingerprintOf(opened), before);
+        }
+    }
+}
+
+/// "Tied" in config.json and a second matrix that differs: the reference uses the second one.
+void TestModelFiles::outputMatrixOfItsOwn_isUsedThoughTied()
+{
+    const auto logits = [&] {
+        const auto model = open();
+        KvCache cache = newCache(*model.value());
+        const std::vector<std::int32_t> ids{5, 6, 7};
+        return Forward(plan(model.value(), {})).run({ids, 3}, cache).value();
+    };
+    QVERIFY(!open().value()->config().tiedEmbedding);
+    const at::Tensor untied = logits();
+    m_config["tie_word_embeddings"] = true;
+    writeConfig(m_config);
+    QVERIFY(!open().value()->config().tiedEmbedding);
+    QVERIFY(logits().equal(untied));
 }
 
 QTEST_GUILESS_MAIN(TestModelFiles)

@@ -122,8 +122,11 @@ void ParityPanel::onExperiment(ExperimentData* experiment)
         m_kept = id;
         auto certificate = certificateFromJson(experiment->result);
         if (certificate) {
-            const Certificate& made = certificate.value();
-            const Status stored = storeCertificate(certificatePath(made.fingerprint, made.dtype), made);
+            Certificate& made = certificate.value();
+            const std::string path = certificatePath(made.fingerprint, made.dtype);
+            if (const auto kept = loadCertificate(path))
+                keepReference(made, kept.value());
+            const Status stored = storeCertificate(path, made);
             if (!stored)
                 Q_EMIT workbench()->problem(stored.error());
             m_certificate = std::move(certificate).value();
@@ -225,14 +228,18 @@ void ParityPanel::showChecks()
         const CertificateCheck& check = m_certificate->checks[std::size_t(i)];
         const QString cells[] = {text::of(check.title), scientific(check.value),
                                  QStringLiteral("< ") + scientific(check.bar),
-                                 check.passed ? tr("✓ holds") : tr("✗ does not hold")};
+                                 !check.made    ? tr("not checked")
+                                 : check.passed ? tr("✓ holds")
+                                                : tr("✗ does not hold")};
         for (int column = 0; column < 4; ++column) {
             auto* item = new QTableWidgetItem(cells[column]);
             item->setToolTip(text::of(check.detail));
             if (column == 1 || column == 2)
                 item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
             if (column == 3)
-                item->setForeground(theme::color(check.passed ? theme::Role::Good : theme::Role::Error));
+                item->setForeground(theme::color(!check.made    ? theme::Role::TextSecond
+                                                 : check.passed ? theme::Role::Good
+                                                                : theme::Role::Error));
             m_checks->setItem(i, column, item);
         }
     }

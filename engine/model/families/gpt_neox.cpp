@@ -48,6 +48,7 @@ Family gptNeox()
     f.gated = false;
     f.folderBase = "rotary_emb_base";
     f.folderFraction = "rotary_pct";
+    f.partialRotary = true;
     f.rotaryFraction = 0.25;
     f.finish = finish;
     return f;

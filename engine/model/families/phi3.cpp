@@ -15,6 +15,7 @@ Family phi3()
         f.tensors.remove(role);
     f.tensors.add({Role::Qkv, "model.layers.{}.self_attn.qkv_proj.weight", "blk.{}.attn_qkv.weight"})
         .add({Role::GateUp, "model.layers.{}.mlp.gate_up_proj.weight", "blk.{}.ffn_up.weight"});
+    f.partialRotary = true;
     f.slides = true;
     return f;
 }

@@ -15,6 +15,7 @@ Family stablelm()
                     .add({Role::MlpNormBias, "model.layers.{}.post_attention_layernorm.bias", "blk.{}.ffn_norm.bias"});
     f.norm = NormKind::Layer;
     f.keys.normEpsilon = "layer_norm_eps";
+    f.partialRotary = true;
     f.rotaryFraction = 0.25;
     f.onlyTested = {{{"use_parallel_residual", "use_parallel_residual"}, false, "has parallel branches"},
                     {{"qk_layernorm", {}}, false, "normalises queries and keys"}};
