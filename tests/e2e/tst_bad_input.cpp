@@ -160,7 +160,7 @@ void TestBadInput::modelFile_isRefusedBeforeLoading()
     QFETCH(QString, words);
     QVERIFY(m_desktop->trigger(QStringLiteral("action.openModel")));
     QVERIFY(m_desktop->type(QStringLiteral("open.path"), badModel(kind)));
-    const auto said = [&] { return m_desktop->find<QLabel>(QStringLiteral("open.facts"))->text(); };
+    const auto said = [&] { return m_desktop->find<QLabel>(QStringLiteral("open.problem"))->text(); };
     QVERIFY2(QTest::qWaitFor([&] { return said().contains(words); }, 10000), qPrintable(said()));
     QVERIFY2(said().count(QLatin1Char('.')) >= 2, qPrintable(said())); // message and hint
     QVERIFY(!m_desktop->find<QAbstractButton>(QStringLiteral("open.load"))->isEnabled());
