@@ -34,7 +34,7 @@ CompareStreamsPanel::CompareStreamsPanel(Workbench* workbench, QWidget* parent)
     , m_fillIn(new QPushButton(tr("Fill in")))
 {
     setHelp(tr("Top: KL(A‖B) in nats of the next-token distributions. Solid bars are live and end at the first "
-               "divergence: afterwards the lanes read other texts. Striped bars are filled in on request: B's text is "
+               "divergence: afterwards the lanes read other texts. Outlined bars are filled in on request: B's text is "
                "read by A without methods and by B with its methods. Below: 1 − cosine of the streams after each "
                "block, as tapped while both lanes read the same text, and its mean by block."));
     m_fillIn->setObjectName(QStringLiteral("compare.fillIn"));
@@ -301,7 +301,7 @@ void CompareStreamsPanel::showNote()
         parts << text::sentence(*experiment->failure);
     if (experiment && !experiment->rows.empty()) {
         if (const Metric* all = findMetric(MetricCache::instance().of(*experiment), "kl_fill_in", "B-A"))
-            parts << tr("Striped: filled in, B's text read by A; whole reply: mean %1 nats, n = %2 tokens.")
+            parts << tr("Outlined: filled in, B's text read by A; whole reply: mean %1 nats, n = %2 tokens.")
                          .arg(text::interval(all->value, all->low, all->high, 4))
                          .arg(all->n);
         if (run.toggles.size() > 0)
