@@ -32,6 +32,26 @@ CacheMemory Decoder::cacheOf(const Layer& layer) const
             std::int64_t(m_model.capacity) * m_model.headWidth, m_model.capacity};
 }
 
+RotaryStore Decoder::rotaryOf(const Layer& layer, int tokens, const std::int32_t* firstRow) const
+{
+    const std::int64_t heads = std::int64_t(m_model.heads) * m_model.headWidth,
+                       kv = std::int64_t(m_model.kvHeads) * m_model.headWidth;
+    RotaryStore rotary{m_q.as<float>(), m_k.as<float>(), m_v.as<float>(),  heads, kv, kv, tokens,
+                       m_model.heads,   m_model.kvHeads, m_model.headWidth};
+    if (layer.rotary >= 0) {
+        rotary.turned = m_model.turned;
+        rotary.cosines = m_cosines[std::size_t(layer.rotary)].as<float>();
+        rotary.sines = m_sines[std::size_t(layer.rotary)].as<float>();
+        rotary.position = m_position.as<std::int32_t>();
+    }
+    rotary.qNorm = layer.qNorm.as<float>();
+    rotary.kNorm = layer.kNorm.as<float>();
+    rotary.epsilon = m_model.normEpsilon;
+    rotary.cache = cacheOf(layer);
+    rotary.firstRow = firstRow;
+    return rotary;
+}
+
 HeadLayout Decoder::shape() const
 {
     return {m_model.heads, m_model.kvHeads, m_model.headWidth, m_model.attentionScale, m_model.scoreCap};
@@ -143,8 +163,7 @@ Launch Decoder::launchStep(const Plan& plan, int tokens, Source source, std::int
 Launch Decoder::attention(const Plan& plan, const Layer& layer, int index, int tokens, std::int64_t bucket)
 {
     const Stream stream = m_device.stream();
-    const std::int64_t heads = std::int64_t(m_model.heads) * m_model.headWidth,
-                       kv = std::int64_t(m_model.kvHeads) * m_model.headWidth;
+    const std::int64_t heads = std::int64_t(m_model.heads) * m_model.headWidth;
     const MatvecInput in{m_stream.as<float>(), tokens, m_model.width, m_model.width, layer.attnNorm.as<float>(),
                          m_model.normEpsilon};
     const MatvecMatrix qkv[] = {matrixOf(layer.q, m_q.as<float>()), matrixOf(layer.k, m_k.as<float>()),
@@ -152,27 +171,14 @@ Launch Decoder::attention(const Plan& plan, const Layer& layer, int index, int t
     LS_LAUNCH(multiply(in, qkv, 3, stream));
 
     const std::int32_t* length = m_lengths.as<std::int32_t>() + index;
-    RotaryStore rotary{m_q.as<float>(), m_k.as<float>(), m_v.as<float>(),  heads, kv, kv, tokens,
-                       m_model.heads,   m_model.kvHeads, m_model.headWidth};
-    if (layer.rotary >= 0) {
-        rotary.turned = m_model.turned;
-        rotary.cosines = m_cosines[std::size_t(layer.rotary)].as<float>();
-        rotary.sines = m_sines[std::size_t(layer.rotary)].as<float>();
-        rotary.position = m_position.as<std::int32_t>();
-    }
-    rotary.qNorm = layer.qNorm.as<float>();
-    rotary.kNorm = layer.kNorm.as<float>();
-    rotary.epsilon = m_model.normEpsilon;
-    rotary.cache = cacheOf(layer);
-    rotary.firstRow = length;
-    LS_LAUNCH(rotateAndStore(rotary, stream));
+    LS_LAUNCH(rotateAndStore(rotaryOf(layer, tokens, length), stream));
 
     DecodeAttention job;
     job.shape = shape();
     job.q = m_q.as<float>();
     job.qStride = job.outStride = heads;
     job.queries = tokens;
-    job.cache = rotary.cache;
+    job.cache = cacheOf(layer);
     job.visible.entries = length;
     job.visible.more = 1;
     job.visible.window = layer.window > 0 ? layer.window : plan.window;

@@ -4,6 +4,7 @@
 #include "kernels/cuda/matvec.h"
 #include "kernels/cuda/module/description.h"
 #include "kernels/cuda/module/device.h"
+#include "kernels/cuda/rotary_store.h"
 #include "kernels/cuda/taps.h"
 
 #include <map>
@@ -116,6 +117,7 @@ private:
 
     MatvecMatrix matrixOf(const DeviceMatrix& matrix, float* out, bool add = false) const;
     CacheMemory cacheOf(const Layer& layer) const;
+    RotaryStore rotaryOf(const Layer& layer, int tokens, const std::int32_t* firstRow) const;
     HeadLayout shape() const;
     Problem problemOf(Launch result, const char* what) const;
 

@@ -63,7 +63,7 @@ Problem Decoder::promptLayer(const Plan& plan, int index, int tokens)
     const Stream stream = m_device.stream();
     const Layer& layer = m_layers[std::size_t(index)];
     const std::int64_t d = m_model.width, heads = std::int64_t(m_model.heads) * m_model.headWidth,
-                       kv = std::int64_t(m_model.kvHeads) * m_model.headWidth, ff = m_model.mlpWidth;
+                       ff = m_model.mlpWidth;
     float *x = m_stream.as<float>(), *h = m_normed.as<float>();
     if (plan.attention[std::size_t(index)]) {
         LS_STEP(normRows({x, layer.attnNorm.as<float>(), h, tokens, d, d, d, m_model.normEpsilon, false}, stream),
@@ -72,27 +72,15 @@ Problem Decoder::promptLayer(const Plan& plan, int index, int tokens)
              {std::pair{&layer.q, m_q.as<float>()}, {&layer.k, m_k.as<float>()}, {&layer.v, m_v.as<float>()}})
             if (Problem p = promptProduct(*matrix, h, out, tokens); !p.empty())
                 return p;
-        RotaryStore rotary{m_q.as<float>(), m_k.as<float>(), m_v.as<float>(),  heads, kv, kv, tokens,
-                           m_model.heads,   m_model.kvHeads, m_model.headWidth};
-        if (layer.rotary >= 0) {
-            rotary.turned = m_model.turned;
-            rotary.cosines = m_cosines[std::size_t(layer.rotary)].as<float>();
-            rotary.sines = m_sines[std::size_t(layer.rotary)].as<float>();
-            rotary.position = m_position.as<std::int32_t>();
-        }
-        rotary.qNorm = layer.qNorm.as<float>();
-        rotary.kNorm = layer.kNorm.as<float>();
-        rotary.epsilon = m_model.normEpsilon;
-        rotary.cache = cacheOf(layer);
-        rotary.firstRow = m_lengths.as<std::int32_t>() + index;
-        LS_STEP(rotateAndStore(rotary, stream), "rotary embedding");
+        LS_STEP(rotateAndStore(rotaryOf(layer, tokens, m_lengths.as<std::int32_t>() + index), stream),
+                "rotary embedding");
         PrefillAttention attend;
         attend.shape = shape();
         attend.q = m_q.as<float>();
         attend.qStride = attend.outStride = heads;
         attend.queries = tokens;
         attend.before = m_rows[std::size_t(index)];
-        attend.cache = rotary.cache;
+        attend.cache = cacheOf(layer);
         attend.window = layer.window > 0 ? layer.window : plan.window;
         attend.sinks = layer.window > 0 ? 0 : plan.sinks;
         attend.out = m_z.as<float>();
