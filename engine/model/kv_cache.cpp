@@ -1,8 +1,13 @@
 #include "engine/model/kv_cache.h"
 
+#include "kernels/cpu/huge_memory.h"
+
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <memory>
+#include <new>
 
 namespace ls {
 
@@ -26,12 +31,9 @@ void KvCache::truncate(int length)
 KvCache KvCache::clone() const
 {
     KvCache copy = *this;
-    for (Layer& layer : copy.m_layers) {
-        if (!layer.k.defined())
-            continue;
-        layer.k = layer.k.clone();
-        layer.v = layer.v.clone();
-    }
+    for (Layer& layer : copy.m_layers)
+        if (layer.k.defined())
+            copy.moveTo(layer, int(layer.k.size(1)));
     return copy;
 }
 
@@ -47,15 +49,27 @@ void KvCache::reserve(Layer& layer, int entries)
 {
     constexpr int kFirst = 256;
     const int capacity = layer.k.defined() ? int(layer.k.size(1)) : 0;
-    if (entries <= capacity)
-        return;
-    const int grown = std::max({entries, 2 * capacity, kFirst});
+    if (entries > capacity)
+        moveTo(layer, std::max({entries, 2 * capacity, kFirst}));
+}
+
+void KvCache::moveTo(Layer& layer, int capacity) const
+{
+    // In large pages: a decode step streams through all of it.
+    const std::int64_t values = m_kvHeads * std::int64_t(capacity) * m_headWidth;
+    const std::int64_t bytes = (values * std::int64_t(c10::elementSize(m_dtype)) + 63) / 64 * 64;
+    const auto memory = std::make_shared<kernels::HugeMemory>(2 * bytes);
+    if (!memory->data())
+        throw std::bad_alloc();
+    const auto used = std::int64_t(layer.positions.size());
+    std::uint8_t* start = memory->data();
     for (at::Tensor* tensor : {&layer.k, &layer.v}) {
-        at::Tensor larger = at::empty({m_kvHeads, grown, m_headWidth}, m_dtype);
-        const auto used = std::int64_t(layer.positions.size());
+        at::Tensor moved = at::from_blob(
+            start, {m_kvHeads, capacity, m_headWidth}, [memory](void*) {}, at::TensorOptions(m_dtype));
         if (used > 0)
-            larger.narrow(1, 0, used).copy_(tensor->narrow(1, 0, used));
-        *tensor = std::move(larger);
+            moved.narrow(1, 0, used).copy_(tensor->narrow(1, 0, used));
+        *tensor = std::move(moved);
+        start += bytes;
     }
 }
 

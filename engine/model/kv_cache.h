@@ -41,6 +41,7 @@ private:
         std::vector<std::int32_t> positions;
     };
     void reserve(Layer& layer, int entries);
+    void moveTo(Layer& layer, int capacity) const; // memory of its own, the rows in use copied
 
     std::vector<Layer> m_layers;
     int m_kvHeads, m_headWidth, m_length = 0;

@@ -15,35 +15,20 @@ const void* at(const void* base, CacheType type, std::int64_t values)
     return static_cast<const std::uint8_t*>(base) + values * cacheValueBytes(type);
 }
 
-std::int64_t partsOf(std::int64_t keys)
+constexpr std::int64_t kSmallestPart = 128, kLargestPart = 512;
+
+/// Keys of a part: small ones keep all threads busy in short contexts, large ones are cheaper.
+std::int64_t partSize(std::int64_t keys)
 {
-    return (keys + kDecodePart - 1) / kDecodePart;
+    std::int64_t size = kSmallestPart;
+    while (size < kLargestPart && keys > 16 * size)
+        size *= 2;
+    return size;
 }
 
-/// Joins the parts of a head: every part's sums count relative to the largest maximum.
-void combine(const float* partials, std::int64_t parts, std::int64_t stride, int width, float* out, float* logSumExp)
+std::int64_t partsOf(std::int64_t keys, std::int64_t size)
 {
-    float maximum = -std::numeric_limits<float>::infinity();
-    for (std::int64_t p = 0; p < parts; ++p) {
-        const float own = partials[p * stride + width];
-        maximum = own > maximum || std::isnan(own) ? own : maximum;
-    }
-    float total = 0;
-    std::fill_n(out, width, 0.0f);
-    for (std::int64_t p = 0; p < parts; ++p) {
-        const float* part = partials + p * stride;
-        if (part[width] == -std::numeric_limits<float>::infinity())
-            continue; // saw nothing; the difference of two infinities would be NaN
-        const float factor = std::exp(part[width] - maximum);
-        total += factor * part[width + 1];
-        for (int c = 0; c < width; ++c)
-            out[c] += factor * part[c];
-    }
-    const float inverse = total != 0 ? 1.0f / total : 0.0f;
-    for (int c = 0; c < width; ++c)
-        out[c] *= inverse;
-    if (logSumExp)
-        *logSumExp = total != 0 ? maximum + std::log(total) : -std::numeric_limits<float>::infinity();
+    return (keys + size - 1) / size;
 }
 
 } // namespace
@@ -61,7 +46,7 @@ std::int64_t prefillScratch(int rows, int width)
 
 void Attention::reserve(const WorkerPool& pool, const HeadShape& shape, std::int64_t entries, int queries)
 {
-    const std::size_t partials = std::size_t((partsOf(entries) + 1) * shape.heads * (shape.width + 2));
+    const std::size_t partials = std::size_t((partsOf(entries, kSmallestPart) + 1) * shape.heads * (shape.width + 2));
     if (m_partials.size() < partials)
         m_partials.resize(partials);
     if (queries > 1) {
@@ -78,17 +63,19 @@ void Attention::decode(WorkerPool& pool, const HeadShape& shape, const float* q,
 {
     const int group = shape.heads / shape.kvHeads;
     const std::int64_t recent = std::max(choice.recent, std::min(choice.sinks, cache.entries));
-    const std::int64_t sinkParts = choice.recent > 0 ? partsOf(std::min(choice.sinks, cache.entries)) : 0;
+    const std::int64_t sinkKeys = choice.recent > 0 ? std::min(choice.sinks, cache.entries) : 0;
     const std::int64_t firstRecent = choice.recent > 0 ? recent : 0;
-    std::int64_t parts = sinkParts + partsOf(std::max<std::int64_t>(0, cache.entries - firstRecent));
-    if (choice.lists)
-        parts = partsOf(*std::max_element(choice.listSizes, choice.listSizes + shape.kvHeads));
-    reserve(pool, shape, parts * kDecodePart, 1);
+    const std::int64_t recentKeys = std::max<std::int64_t>(0, cache.entries - firstRecent);
+    const std::int64_t keys =
+        choice.lists ? *std::max_element(choice.listSizes, choice.listSizes + shape.kvHeads) : sinkKeys + recentKeys;
+    const std::int64_t size = partSize(keys), sinkParts = choice.lists ? 0 : partsOf(sinkKeys, size);
+    const std::int64_t parts = choice.lists ? partsOf(keys, size) : sinkParts + partsOf(recentKeys, size);
+    reserve(pool, shape, parts * kSmallestPart, 1);
     const std::int64_t perHead = shape.width + 2, perPart = shape.heads * perHead;
 
     const auto body = [&](std::int64_t begin, std::int64_t end, int) {
         for (std::int64_t unit = begin; unit < end; ++unit) {
-            const std::int64_t part = unit / shape.kvHeads, head = unit % shape.kvHeads;
+            const std::int64_t head = unit / parts, part = unit % parts; // neighbours in memory
             DecodeAttentionJob job;
             job.q = q + head * group * shape.width;
             job.heads = group;
@@ -101,16 +88,17 @@ void Attention::decode(WorkerPool& pool, const HeadShape& shape, const float* q,
             job.result = m_partials.data() + part * perPart + head * group * perHead;
             std::int64_t left = 0;
             if (choice.lists) {
-                job.rows = choice.lists[head] + part * kDecodePart;
-                left = choice.listSizes[head] - part * kDecodePart;
+                job.rows = choice.lists[head] + part * size;
+                left = choice.listSizes[head] - part * size;
             } else if (part < sinkParts) {
-                job.firstRow = part * kDecodePart;
-                left = std::min(choice.sinks, cache.entries) - job.firstRow;
+                job.firstRow = part * size;
+                left = sinkKeys - job.firstRow;
             } else {
-                job.firstRow = firstRecent + (part - sinkParts) * kDecodePart;
+                job.firstRow = firstRecent + (part - sinkParts) * size;
                 left = cache.entries - job.firstRow;
             }
-            job.count = int(std::clamp<std::int64_t>(left, 0, kDecodePart));
+            job.count = int(std::clamp<std::int64_t>(left, 0, size));
+            job.ahead = int(std::clamp<std::int64_t>(left - job.count, 0, size));
             if (job.count > 0) {
                 kernelTable().decodeAttention(job);
                 continue;
@@ -119,10 +107,15 @@ void Attention::decode(WorkerPool& pool, const HeadShape& shape, const float* q,
                 job.result[h * perHead + shape.width] = -std::numeric_limits<float>::infinity();
         }
     };
-    pool.forRange(parts * shape.kvHeads, 1, body);
-    for (int h = 0; h < shape.heads; ++h)
-        combine(m_partials.data() + h * perHead, parts, perPart, shape.width, out + std::int64_t(h) * shape.width,
-                logSumExp ? logSumExp + h : nullptr);
+    const std::int64_t units = parts * shape.kvHeads;
+    pool.forRange(units, std::clamp<std::int64_t>(units / (8 * pool.threads()), 1, 16), body);
+    for (int h = 0; h < shape.heads; ++h) {
+        JoinPartsJob job{m_partials.data() + h * perHead, parts, perPart, shape.width, out + h * shape.width, {}};
+        kernelTable().joinAttentionParts(job);
+        if (logSumExp)
+            logSumExp[h] =
+                job.state[1] != 0 ? job.state[0] + std::log(job.state[1]) : -std::numeric_limits<float>::infinity();
+    }
 }
 
 void Attention::prefill(WorkerPool& pool, const HeadShape& shape, const float* q, std::int64_t qStride, int queries,

@@ -43,9 +43,9 @@ public:
     /// Memory for prompts of `queries` tokens at a time and caches of `entries` rows. Grows only; the only allocation.
     void reserve(const WorkerPool& pool, const HeadShape& shape, std::int64_t entries, int queries);
 
-    /// One query, q: [heads, width] -> out: [heads, width]. The keys are split into parts of 128, whatever the number
-    /// of threads, so the result does not depend on it. A query that sees nothing gives 0. logSumExp: [heads] natural
-    /// logarithm of the sum of exp(score), or null.
+    /// One query, q: [heads, width] -> out: [heads, width]. The keys are split into parts of 128 to 512, which depends
+    /// on how many there are and not on the number of threads, so the result does not depend on it. A query that sees
+    /// nothing gives 0. logSumExp: [heads] natural logarithm of the sum of exp(score), or null.
     void decode(WorkerPool& pool, const HeadShape& shape, const float* q, const CacheView& cache,
                 const KeyChoice& choice, float* out, float* logSumExp = nullptr);
 
@@ -72,10 +72,19 @@ struct DecodeAttentionJob {
     const void *keys = nullptr, *values = nullptr; ///< of the KV head
     const std::int32_t* rows = nullptr;            ///< which rows; null: firstRow, firstRow + 1, ...
     std::int64_t firstRow = 0;
-    int count = 0;           ///< of keys, at most kDecodePart
+    int count = 0;           ///< of keys, at least 1
+    int ahead = 0;           ///< keys behind these that are likely to be read next
     float* result = nullptr; ///< [heads, width + 2]
 };
-constexpr int kDecodePart = 128;
+
+/// One head of all parts: sums relative to the common maximum, divided by their total; 0 if no part saw a key.
+struct JoinPartsJob {
+    const float* partials = nullptr; ///< part p: partials + p * stride, as DecodeAttentionJob leaves them
+    std::int64_t parts = 0, stride = 0;
+    int width = 0;
+    float* out = nullptr; ///< [width]
+    float state[2] = {};  ///< result: maximum and total
+};
 
 /// Some consecutive queries times the heads of one KV head.
 struct PrefillAttentionJob {

@@ -49,6 +49,7 @@ enum class Gate : std::uint8_t { Silu, GeluTanh, Gelu }; ///< x*sigmoid(x); the 
 enum class CacheType : std::uint8_t { F32, F16, BF16 };
 
 struct DecodeAttentionJob;
+struct JoinPartsJob;
 struct PrefillAttentionJob;
 
 struct KernelTable {
@@ -64,6 +65,7 @@ struct KernelTable {
     std::int64_t (*argmax)(const float* x, std::int64_t count);
     void (*toCache)(CacheType type, const float* x, void* out, std::int64_t count);
     void (*decodeAttention)(const DecodeAttentionJob&);
+    void (*joinAttentionParts)(JoinPartsJob&);
     void (*prefillAttention)(const PrefillAttentionJob&);
 };
 

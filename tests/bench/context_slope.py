@@ -2,8 +2,9 @@
 
 usage: context_slope.py CLI BENCH_KERNELS MODEL OUT.svg [--dtype float32] [-n 16] [-r 5] [-t 2] [--depths 128,...]
 
-Every token reads the whole cache once: its bytes per token of context over the bandwidth of a plain read, measured by
-bench_kernels in the same run, is the slope that is expected. Prints a Markdown table, draws the figure.
+Every token reads the whole cache once: its bytes per token of context over the bandwidth of a plain read is the slope
+that is expected. Each of the -r rounds measures that bandwidth (bench_kernels) before and after all depths, and gives
+one ratio of the two slopes: machines change their pace within minutes. Prints a Markdown table, draws the figure.
 """
 import argparse
 import json
@@ -11,13 +12,20 @@ import math
 import pathlib
 import statistics
 import subprocess
+import sys
 
 
 def read_bandwidth(program, threads):
-    """GB/s of a plain read, the best of before and after is taken by the caller."""
+    """GB/s of a plain read."""
     out = subprocess.run([program, "--benchmark_filter=attention/F32", "--benchmark_format=json"], check=True,
                          capture_output=True, text=True, env={"BENCH_THREADS": str(threads)}).stdout
     return float(json.loads(out)["context"]["read GB/s"])
+
+
+def bench(args, depths):
+    return json.loads(subprocess.run(
+        [args.cli, "bench", "-m", args.model, "--dtype", args.dtype, "-p", "0", "-n", args.n, "-d", depths, "-r", "1",
+         "-t", args.t, "-o", "json"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
 
 
 def fit(xs, ys):
@@ -79,30 +87,36 @@ def main():
     parser.add_argument("--depths", default="128,512,1024,2048,3072,4096,6144,8128")
     parser.add_argument("-n", default="16"), parser.add_argument("-r", default="5"), parser.add_argument("-t", default="2")
     args = parser.parse_args()
-    bandwidth = [read_bandwidth(args.kernels, args.t)]
-    rows = json.loads(subprocess.run(
-        [args.cli, "bench", "-m", args.model, "--dtype", args.dtype, "-p", "0", "-n", args.n, "-d", args.depths, "-r",
-         args.r, "-t", args.t, "-o", "json"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
-    bandwidth.append(read_bandwidth(args.kernels, args.t))
     info = json.loads(subprocess.run([args.cli, "inspect", args.model, "--json"], check=True, stdout=subprocess.PIPE,
                                      stderr=subprocess.DEVNULL).stdout)
     config = info["config"]
-    bytes_each = {"f32": 4, "f16": 2, "bf16": 2}[rows[0]["type_k"]]
-    per_token = 2 * config["block_count"] * config["kv_head_count"] * config["head_width"] * bytes_each
-    points = []
-    for row in rows:
-        ms = [ns / 1e6 / row["n_gen"] for ns in row["samples_ns"]]
+    values = 2 * config["block_count"] * config["kv_head_count"] * config["head_width"]
+    times, bandwidths, ratios = {}, [], []
+    for turn in range(int(args.r)):
+        before = read_bandwidth(args.kernels, args.t)
+        rows = bench(args, ",".join(args.depths.split(",")[:: 1 if turn % 2 == 0 else -1]))
+        bandwidths.append(statistics.mean((before, read_bandwidth(args.kernels, args.t))))
         # tokens in the cache on average while the test runs
-        points.append((row["n_depth"] + row["n_gen"] / 2, statistics.median(ms), min(ms), max(ms)))
+        points = [(row["n_depth"] + row["n_gen"] / 2, row["samples_ns"][0] / 1e6 / row["n_gen"]) for row in rows]
+        per_token = values * {"f32": 4, "f16": 2, "bf16": 2}[rows[0]["type_k"]]
+        slope, start, quality = fit(*zip(*points))
+        ratios.append(slope / (per_token / bandwidths[-1] / 1e6))
+        for depth, ms in points:
+            times.setdefault(depth, []).append(ms)
+        print(f"round {turn + 1}: slope {1e6 * slope:.0f} ns a token, R² {quality:.3f}, read {bandwidths[-1]:.1f} GB/s, "
+              f"ratio {ratios[-1]:.2f}", file=sys.stderr)
+    points = [(depth, statistics.median(ms), min(ms), max(ms)) for depth, ms in sorted(times.items())]
     slope, start, quality = fit([p[0] for p in points], [p[1] for p in points])
-    expected = per_token / (max(bandwidth) * 1e9) * 1e3
-    print(f"SmolLM2-135M as {args.dtype}, {args.t} threads, {args.n} tokens, {args.r} repetitions; read bandwidth "
-          f"{bandwidth[0]:.1f} GB/s before, {bandwidth[1]:.1f} after; cache {per_token:,} bytes a token.\n")
+    bandwidth = statistics.median(bandwidths)
+    expected = per_token / (bandwidth * 1e9) * 1e3
+    print(f"SmolLM2-135M as {args.dtype}, {args.t} threads, {args.n} tokens, {args.r} rounds; read bandwidth "
+          f"{bandwidth:.1f} GB/s ({min(bandwidths):.1f} to {max(bandwidths):.1f}); cache {per_token:,} bytes a token.\n")
     print("| tokens in the cache | ms a token (median) | range | on the fitted line |\n|---|---|---|---|")
     for depth, middle, low, high in points:
         print(f"| {depth:.0f} | {middle:.2f} | {low:.2f} to {high:.2f} | {start + slope * depth:.2f} |")
-    print(f"\nSlope {1e6 * slope:.2f} ns a token of context (R² {quality:.4f}), predicted {1e6 * expected:.2f}: "
-          f"ratio {slope / expected:.2f}.")
+    print(f"\nSlope of the medians {1e6 * slope:.0f} ns a token of context (R² {quality:.4f}), predicted "
+          f"{1e6 * expected:.0f}. Ratio of the two, median of the rounds: {statistics.median(ratios):.2f} "
+          f"({min(ratios):.2f} to {max(ratios):.2f}).")
     draw(args.out, points, (slope, start), (expected, start), f"SmolLM2-135M, {args.dtype}: time per token and context")
 
 

@@ -19,6 +19,11 @@ private Q_SLOTS:
     void nothingVisible_givesZero();
     void onePartWithAllTheMass_isNotAveraged();
     void largeScores_stayFinite();
+    void longCaches_equalTheFormula_data();
+    void longCaches_equalTheFormula();
+    void risingScores_loseNothing_data();
+    void risingScores_loseNothing();
+    void notANumber_isSeen();
     void handCase();
     void threads_doNotChangeAnything();
     void newRows_areTurnedAndStored_data();
@@ -294,6 +299,86 @@ void TestAttention::largeScores_stayFinite()
             c.reference(q.data(), h, rowsBetween(0, 150), expected);
             QVERIFY(largestError(expected, out.data() + 32 * h) < 5e-3); // scores of 1e4 are rounded to 1e-3
             QVERIFY(largestError(expected, many.data() + 32 * h) < 5e-3);
+        }
+    }
+}
+
+void TestAttention::longCaches_equalTheFormula_data()
+{
+    QTest::addColumn<int>("variant");
+    QTest::addColumn<int>("type");
+    for (const Variant variant : runnableVariants())
+        for (const CacheType type : {CacheType::F32, CacheType::F16, CacheType::BF16})
+            QTest::addRow("%s, cache %d", nameOf(variant).constData(), int(type)) << int(variant) << int(type);
+}
+
+void TestAttention::longCaches_equalTheFormula()
+{
+    QFETCH(int, variant);
+    QFETCH(int, type);
+    const WithVariant use{Variant(variant)};
+    WorkerPool pool(2);
+    Attention attention;
+    for (const std::int64_t n : {2049, 4100, 8200}) { // parts of 256, 512 and 512 keys
+        const Case c({4, 2, 64, 0.125f, 0.0f}, CacheType(type), n);
+        const auto q = normalValues(256, 7);
+        std::vector<float> out(256);
+        std::vector<double> expected;
+        attention.decode(pool, c.shape, q.data(), c.view(), {}, out.data());
+        for (int h = 0; h < 4; ++h) {
+            c.reference(q.data(), h, rowsBetween(0, n), expected);
+            QVERIFY(largestError(expected, out.data() + h * 64) <= kTolerance);
+        }
+    }
+}
+
+void TestAttention::risingScores_loseNothing_data()
+{
+    QTest::addColumn<int>("variant");
+    QTest::addColumn<double>("step");
+    for (const Variant variant : runnableVariants())
+        for (const double step :
+             {0.02, 0.3, 0.51, 2.0, 40.0, -0.3, -2.0}) // per key: 16 of them under and over the rise
+            QTest::addRow("%s, %g a key", nameOf(variant).constData(), step) << int(variant) << step;
+}
+
+void TestAttention::risingScores_loseNothing()
+{
+    QFETCH(int, variant);
+    QFETCH(double, step);
+    const WithVariant use{Variant(variant)};
+    WorkerPool pool(2);
+    Attention attention;
+    Case c({1, 1, 16, 1.0f, 0.0f}, CacheType::F32, 200);
+    std::fill(c.k.begin(), c.k.end(), 0.0f);
+    for (std::size_t row = 0; row < 200; ++row)
+        c.k[row * 16] = float(step * double(row));
+    c.round(c.k, c.keys);
+    std::vector<float> q(16, 0.0f), out(16);
+    q[0] = 1.0f;
+    float lse = 0;
+    std::vector<double> expected;
+    attention.decode(pool, c.shape, q.data(), c.view(), {}, out.data(), &lse);
+    const double logSumExp = c.reference(q.data(), 0, rowsBetween(0, 200), expected);
+    QVERIFY(largestError(expected, out.data()) <= kTolerance);
+    QVERIFY(std::abs(lse - logSumExp) <= 1e-6 * (1 + std::abs(logSumExp)));
+}
+
+void TestAttention::notANumber_isSeen()
+{
+    for (const Variant variant : runnableVariants()) {
+        const WithVariant use(variant);
+        WorkerPool pool(2);
+        for (const std::size_t row : {0, 5, 20, 140, 299}) {
+            Attention attention;
+            Case c({2, 1, 16, 1.0f, 0.0f}, CacheType::F32, 300);
+            c.k[row * 16 + 3] = std::numeric_limits<float>::quiet_NaN();
+            c.round(c.k, c.keys);
+            const auto q = normalValues(32, 1);
+            std::vector<float> out(32, 0.0f);
+            attention.decode(pool, c.shape, q.data(), c.view(), {}, out.data());
+            for (const float value : out)
+                QVERIFY(std::isnan(value));
         }
     }
 }

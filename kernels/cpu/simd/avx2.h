@@ -75,6 +75,12 @@ LS_INLINE Floats smaller(Floats x, Floats y)
 {
     return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)};
 }
+/// Whether a lane of the first is greater than that of the second, or either is NaN.
+LS_INLINE bool anyAbove(Floats x, Floats y)
+{
+    return (_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_NLE_UQ)) |
+            _mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_NLE_UQ))) != 0;
+}
 LS_INLINE Floats firstLanes(Floats x, int n, Floats other)
 {
     const __m256i limit = _mm256_set1_epi32(n), lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -209,6 +215,13 @@ LS_INLINE std::int32_t sum(Ints x)
     __m128i z = _mm_add_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
     z = _mm_add_epi32(z, _mm_shuffle_epi32(z, 0x4E));
     return _mm_cvtsi128_si32(_mm_add_epi32(z, _mm_shuffle_epi32(z, 0xB1)));
+}
+LS_INLINE float largest(Floats a) // of lanes without NaN
+{
+    const __m256 all = _mm256_max_ps(a.a, a.b);
+    __m128 x = _mm_max_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
 LS_INLINE std::int32_t largest(Ints x)
 {

@@ -67,6 +67,11 @@ LS_INLINE Floats smaller(Floats a, Floats b)
 {
     return {_mm512_min_ps(a.v, b.v)};
 }
+/// Whether a lane of the first is greater than that of the second, or either is NaN.
+LS_INLINE bool anyAbove(Floats a, Floats b)
+{
+    return _mm512_cmp_ps_mask(a.v, b.v, _CMP_NLE_UQ) != 0;
+}
 /// Lanes from n on become `other`.
 LS_INLINE Floats firstLanes(Floats a, int n, Floats other)
 {
@@ -172,6 +177,10 @@ LS_INLINE float sum(Floats a)
 LS_INLINE std::int32_t sum(Ints a)
 {
     return _mm512_reduce_add_epi32(a.v);
+}
+LS_INLINE float largest(Floats a) // of lanes without NaN
+{
+    return _mm512_reduce_max_ps(a.v);
 }
 LS_INLINE std::int32_t largest(Ints a)
 {

@@ -37,38 +37,60 @@ LS_INLINE Floats loadCached(const typename Cached<kType>::Value* p, int count)
     return Cached<kType>::load16(values);
 }
 
+/// 64 values, or with kVectors = 1 up to 16.
+template <CacheType kType, int kVectors>
+LS_INLINE void loadVectors(const typename Cached<kType>::Value* p, int count, Floats (&out)[kVectors])
+{
+    if constexpr (kVectors == 1) {
+        out[0] = loadCached<kType>(p, count);
+    } else {
+        unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { out[j] = Cached<kType>::load16(p + 16 * j); });
+    }
+}
+
 LS_INLINE Floats capped(Floats scores, float cap)
 {
     return cap > 0 ? broadcast(cap) * tangent(scores * broadcast(1.0f / cap)) : scores;
 }
 
-template <CacheType kType>
+/// One pass over the keys, 16 at a time: scores, then sums that are scaled down whenever the maximum grows. Keys and
+/// values are so read side by side at one pace, and memory has no pauses while the other half is computed.
+template <CacheType kType, bool kListed>
 struct DecodePart {
     using Value = typename Cached<kType>::Value;
     static constexpr int kMaxHeads = 4; // of a pass: 4 heads x 4 vectors of sums stay in registers
+    static constexpr int kKeys = 16;    // scores of a head fill one vector
+    // The maximum follows only when scores are that far above it: weights up to e^8 lose nothing, and the branch is
+    // almost never taken after the first block.
+    static constexpr float kRise = 8.0f;
+
     const DecodeAttentionJob& job;
-    float scores[kMaxHeads][kDecodePart];
+    int firstHead = 0;
+    float weights[kMaxHeads][kKeys]; // exp(score - maximum)
+    float maxima[kMaxHeads];
+    Floats factors[kMaxHeads], totals[kMaxHeads]; // of the sums so far
 
-    std::int64_t row(int key) const { return job.rows ? job.rows[key] : job.firstRow + key; }
-    const Value* rowOf(const void* base, int key) const
+    LS_INLINE const Value* rowOf(const void* base, int key) const
     {
-        return static_cast<const Value*>(base) + row(key) * job.width;
+        const std::int64_t row = kListed ? job.rows[key] : job.firstRow + key;
+        return static_cast<const Value*>(base) + row * job.width;
+    }
+    float* resultOf(int h) const { return job.result + std::int64_t(firstHead + h) * (job.width + 2); }
+
+    /// What is read one block of keys later, also behind the part, where another one goes on. A prefetch of an address
+    /// that is not there does nothing.
+    LS_INLINE void prefetchAhead(const void* base, const Value* own, int key, int column) const
+    {
+        if (kListed)
+            own = key + kKeys < job.count + job.ahead ? rowOf(base, key + kKeys) + column : own;
+        else
+            own += kKeys * job.width;
+        prefetch(own);
     }
 
-    /// Rows that come next, if there are more: lists of rows jump about, and parts start new streams.
-    void prefetchRow(const void* base, int key) const
-    {
-        if (key >= job.count)
-            return;
-        const auto* bytes = reinterpret_cast<const char*>(rowOf(base, key));
-        for (int i = 0; i < job.width * int(sizeof(Value)); i += 64)
-            prefetch(bytes + i);
-    }
-
-    /// products[h][i] += kVectors vectors of key i and head h, from `column` on.
-    template <int kHeads, int kVectors>
-    LS_INLINE void addProducts(const Value* const (&keys)[16], int firstHead, int column,
-                               Floats (&products)[kHeads][16]) const
+    /// products[h][i] = (or +=) kVectors vectors of key i and head h, from `column` on.
+    template <int kHeads, int kVectors, bool kAdd>
+    LS_INLINE void addProducts(int firstKey, int n, int column, Floats (&products)[kHeads][kKeys]) const
     {
         const int left = job.width - column;
         Floats q[kHeads][kVectors];
@@ -77,124 +99,143 @@ struct DecodePart {
             unrolled<kVectors>(
                 [&](auto j) LS_INLINE_LAMBDA { q[h][j] = kVectors > 1 ? load(own + 16 * j) : loadFirst(own, left); });
         });
-        for (int i = 0; i < 16; ++i) {
+        for (int i = 0; i < n; ++i) {
+            const Value* own = rowOf(job.keys, firstKey + i) + column;
             Floats k[kVectors];
             unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA {
-                k[j] = kVectors > 1 ? Cached<kType>::load16(keys[i] + column + 16 * j)
-                                    : loadCached<kType>(keys[i] + column, left);
+                if ((16 * j * sizeof(Value)) % 64 == 0)
+                    prefetchAhead(job.keys, own + 16 * j, firstKey + i, column + 16 * j);
             });
+            loadVectors<kType>(own, left, k);
             unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
-                Floats sum = products[h][i];
-                unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { sum = fma(q[h][j], k[j], sum); });
+                Floats sum = kAdd ? fma(q[h][0], k[0], products[h][i]) : q[h][0] * k[0];
+                unrolled<kVectors - 1>([&](auto j) LS_INLINE_LAMBDA { sum = fma(q[h][j + 1], k[j + 1], sum); });
                 products[h][i] = sum;
             });
         }
     }
 
-    /// Scores of 16 keys with all heads, each key loaded once; keys from job.count on repeat the last one.
+    /// Scores of n keys with all heads, each key loaded once.
     template <int kHeads>
-    void scoreKeys(int firstHead, int firstKey)
+    LS_INLINE void scoreKeys(int firstKey, int n)
     {
-        const Value* keys[16];
-        for (int i = 0; i < 16; ++i) {
-            keys[i] = rowOf(job.keys, firstKey + i < job.count ? firstKey + i : job.count - 1);
-            prefetchRow(job.keys, firstKey + 16 + i);
-            prefetchRow(job.values, firstKey + i);
-        }
-        Floats products[kHeads][16];
+        Floats products[kHeads][kKeys];
         for (int h = 0; h < kHeads; ++h)
-            for (int i = 0; i < 16; ++i)
+            for (int i = n; i < kKeys; ++i)
                 products[h][i] = broadcast(0.0f);
         int column = 0;
+        if (job.width >= 64)
+            addProducts<kHeads, 4, false>(firstKey, n, 0, products), column = 64;
+        else
+            addProducts<kHeads, 1, false>(firstKey, n, 0, products), column = 16;
         for (; column + 64 <= job.width; column += 64)
-            addProducts<kHeads, 4>(keys, firstHead, column, products);
+            addProducts<kHeads, 4, true>(firstKey, n, column, products);
         for (; column < job.width; column += 16)
-            addProducts<kHeads, 1>(keys, firstHead, column, products);
-        for (int h = 0; h < kHeads; ++h)
-            store(scores[h] + firstKey, capped(sums(products[h]) * broadcast(job.scale), job.softCap));
+            addProducts<kHeads, 1, true>(firstKey, n, column, products);
+        unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
+            const Floats scores = capped(sums(products[h]) * broadcast(job.scale), job.softCap);
+            weigh(h, n, firstLanes(scores, n, broadcast(-__builtin_inff())));
+        });
     }
 
-    /// Scores to exp(score - maximum); writes maximum and total behind the head's sums.
-    void softmax(float* s, float* result) const
+    /// Scores to exp(score - maximum).
+    LS_INLINE void weigh(int h, int n, Floats scores)
     {
-        const float lowest = -__builtin_inff();
-        Floats highest = broadcast(lowest);
-        for (int key = 0; key < job.count; key += 16) {
-            const int n = job.count - key < 16 ? job.count - key : 16;
-            highest = larger(highest, firstLanes(load(s + key), n, broadcast(lowest)));
-        }
-        float lanes[16], maximum = lowest;
-        store(lanes, highest);
-        for (const float lane : lanes)
-            maximum = lane > maximum || lane != lane ? lane : maximum;
-        Floats total = broadcast(0.0f);
-        for (int key = 0; key < job.count; key += 16) {
-            const int n = job.count - key < 16 ? job.count - key : 16;
-            const Floats p = exponential(load(s + key) - broadcast(maximum));
-            const Floats kept = firstLanes(p, n, broadcast(0.0f));
-            store(s + key, kept);
-            total = total + kept;
-        }
-        result[job.width] = maximum;
-        result[job.width + 1] = sum(total);
+        factors[h] = broadcast(1.0f);
+        if (anyAbove(scores, broadcast(maxima[h] + kRise)))
+            raiseMaximum(h, scores);
+        const Floats p = exponential(scores - broadcast(maxima[h]));
+        const Floats kept = firstLanes(p, n, broadcast(0.0f));
+        store(weights[h], kept);
+        totals[h] = fma(totals[h], factors[h], kept);
+    }
+    LS_INLINE void raiseMaximum(int h, Floats scores)
+    {
+        const bool undefined = anyAbove(scores, scores); // NaN, which the sums then must show
+        const float highest = largest(scores);
+        const float maximum = undefined ? __builtin_nanf("") : highest > maxima[h] ? highest : maxima[h];
+        factors[h] = exponential(broadcast(maxima[h] - maximum));
+        maxima[h] = maximum;
     }
 
     /// kHeads heads times kVectors vectors of the values: each value row is loaded once for all heads.
     template <int kHeads, int kVectors>
-    void sumValues(int firstHead, int column) const
+    LS_INLINE void sumValues(int firstKey, int n, int column) const
     {
+        const int left = job.width - column;
         Floats sums[kHeads][kVectors];
         unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
-            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { sums[h][j] = broadcast(0.0f); });
+            const float* own = resultOf(h) + column;
+            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA {
+                sums[h][j] = firstKey == 0  ? broadcast(0.0f)
+                             : kVectors > 1 ? load(own + 16 * j) * factors[h]
+                                            : loadFirst(own, left) * factors[h];
+            });
         });
-        const int left = job.width - column;
-        for (int key = 0; key < job.count; ++key) {
-            const Value* values = rowOf(job.values, key) + column;
+        for (int i = 0; i < n; ++i) {
+            const Value* own = rowOf(job.values, firstKey + i) + column;
             Floats v[kVectors];
             unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA {
-                v[j] = kVectors > 1 ? Cached<kType>::load16(values + 16 * j) : loadCached<kType>(values, left);
+                if ((16 * j * sizeof(Value)) % 64 == 0)
+                    prefetchAhead(job.values, own + 16 * j, firstKey + i, column + 16 * j);
             });
+            loadVectors<kType>(own, left, v);
             unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
-                const Floats p = broadcast(scores[h][key]);
+                const Floats p = broadcast(weights[h][i]);
                 unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { sums[h][j] = fma(p, v[j], sums[h][j]); });
             });
         }
         unrolled<kHeads>([&](auto h) LS_INLINE_LAMBDA {
-            float* out = job.result + std::int64_t(firstHead + h) * (job.width + 2) + column;
-            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { storeFirst(out + 16 * j, sums[h][j], left - 16 * j); });
+            float* own = resultOf(h) + column;
+            unrolled<kVectors>([&](auto j) LS_INLINE_LAMBDA { storeFirst(own + 16 * j, sums[h][j], left - 16 * j); });
         });
     }
 
     template <int kHeads>
-    void run(int firstHead)
+    void run(int head)
     {
-        for (int key = 0; key < job.count; key += 16)
-            scoreKeys<kHeads>(firstHead, key);
-        for (int h = 0; h < kHeads; ++h)
-            softmax(scores[h], job.result + std::int64_t(firstHead + h) * (job.width + 2));
-        int column = 0;
-        for (; column + 64 <= job.width; column += 64)
-            sumValues<kHeads, 4>(firstHead, column);
-        for (; column < job.width; column += 16)
-            sumValues<kHeads, 1>(firstHead, column);
+        firstHead = head;
+        for (int h = 0; h < kHeads; ++h) {
+            maxima[h] = -__builtin_inff();
+            totals[h] = broadcast(0.0f);
+        }
+        for (int key = 0; key < job.count; key += kKeys) {
+            const int n = job.count - key < kKeys ? job.count - key : kKeys;
+            scoreKeys<kHeads>(key, n);
+            int column = 0;
+            for (; column + 64 <= job.width; column += 64)
+                sumValues<kHeads, 4>(key, n, column);
+            for (; column < job.width; column += 16)
+                sumValues<kHeads, 1>(key, n, column);
+        }
+        for (int h = 0; h < kHeads; ++h) {
+            resultOf(h)[job.width] = maxima[h];
+            resultOf(h)[job.width + 1] = sum(totals[h]);
+        }
+    }
+
+    void runAll()
+    {
+        int head = 0;
+        for (; head + 4 <= job.heads; head += 4)
+            run<4>(head);
+        switch (job.heads - head) {
+        case 3:
+            return run<3>(head);
+        case 2:
+            return run<2>(head);
+        case 1:
+            return run<1>(head);
+        }
     }
 };
 
 template <CacheType kType>
 void decodePart(const DecodeAttentionJob& job)
 {
-    DecodePart<kType> part{job, {}};
-    int head = 0;
-    for (; head + 4 <= job.heads; head += 4)
-        part.template run<4>(head);
-    switch (job.heads - head) {
-    case 3:
-        return part.template run<3>(head);
-    case 2:
-        return part.template run<2>(head);
-    case 1:
-        return part.template run<1>(head);
-    }
+    if (job.rows)
+        return DecodePart<kType, true>{job, 0, {}, {}, {}, {}}.runAll();
+    DecodePart<kType, false>{job, 0, {}, {}, {}, {}}.runAll();
 }
 
 void decodeAttentionPart(const DecodeAttentionJob& job)
@@ -207,6 +248,42 @@ void decodeAttentionPart(const DecodeAttentionJob& job)
     case CacheType::BF16:
         return decodePart<CacheType::BF16>(job);
     }
+}
+
+/// Every part's sums count relative to the largest maximum.
+void joinAttentionParts(JoinPartsJob& job)
+{
+    const auto stateOf = [&](std::int64_t part) { return job.partials + part * job.stride + job.width; };
+    float maximum = -__builtin_inff(), total = 0;
+    for (std::int64_t part = 0; part < job.parts; ++part) {
+        const float own = stateOf(part)[0];
+        maximum = own > maximum || own != own ? own : maximum;
+    }
+    for (std::int64_t c = 0; c < job.width; c += 16)
+        storeFirst(job.out + c, broadcast(0.0f), job.width - c);
+    for (std::int64_t first = 0; first < job.parts; first += 16) {
+        const std::int64_t n = job.parts - first < 16 ? job.parts - first : 16;
+        float factors[16] = {};
+        for (std::int64_t i = 0; i < n; ++i)
+            factors[i] = stateOf(first + i)[0] - maximum;
+        store(factors, exponential(load(factors)));
+        for (std::int64_t i = 0; i < n; ++i) {
+            const float* part = job.partials + (first + i) * job.stride;
+            if (part[job.width] == -__builtin_inff())
+                continue; // saw nothing; the difference of two infinities would be NaN
+            total += factors[i] * part[job.width + 1];
+            const Floats factor = broadcast(factors[i]);
+            for (std::int64_t c = 0; c < job.width; c += 16) {
+                const Floats sum = loadFirst(job.out + c, job.width - c);
+                storeFirst(job.out + c, fma(factor, loadFirst(part + c, job.width - c), sum), job.width - c);
+            }
+        }
+    }
+    const Floats inverse = broadcast(total != 0 ? 1.0f / total : 0.0f);
+    for (std::int64_t c = 0; c < job.width; c += 16)
+        storeFirst(job.out + c, loadFirst(job.out + c, job.width - c) * inverse, job.width - c);
+    job.state[0] = maximum;
+    job.state[1] = total;
 }
 
 } // namespace

@@ -82,6 +82,14 @@ LS_INLINE Floats smaller(const Floats& a, const Floats& b)
 {
     return lanes<Floats>([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
 }
+/// Whether a lane of the first is greater than that of the second, or either is NaN.
+LS_INLINE bool anyAbove(const Floats& a, const Floats& b)
+{
+    bool any = false;
+    for (int i = 0; i < 16; ++i)
+        any |= !(a.v[i] <= b.v[i]);
+    return any;
+}
 LS_INLINE Floats firstLanes(const Floats& a, int n, const Floats& other)
 {
     return lanes<Floats>([&](int i) { return i < n ? a.v[i] : other.v[i]; });
@@ -205,6 +213,13 @@ LS_INLINE std::int32_t sum(const Ints& a)
     for (const std::int32_t x : a.v)
         total += bitsOf(x);
     return std::int32_t(total);
+}
+LS_INLINE float largest(const Floats& a) // of lanes without NaN
+{
+    float highest = a.v[0];
+    for (int i = 1; i < 16; ++i)
+        highest = a.v[i] > highest ? a.v[i] : highest;
+    return highest;
 }
 LS_INLINE std::int32_t largest(const Ints& a)
 {

@@ -36,6 +36,7 @@ KernelTable makeFloatTable()
     table.argmax = argmaxOf;
     table.toCache = cacheValues;
     table.decodeAttention = decodeAttentionPart;
+    table.joinAttentionParts = joinAttentionParts;
     table.prefillAttention = prefillAttentionPart;
     return table;
 }
