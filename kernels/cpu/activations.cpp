@@ -90,6 +90,9 @@ void Activations::set(WorkerPool& pool, std::span<const WeightFormat> formats, c
         kinds |= kernels.activation[int(format)][m_widthIndex];
     if (norm && !normed)
         normed = m_rows.get();
+    const bool keepRows = tokens <= kRowTokens && std::any_of(formats.begin(), formats.end(), [&](WeightFormat format) {
+                              return kernels.rowProduct[int(format)] != nullptr;
+                          });
     const auto prepare = [&](std::int64_t begin, std::int64_t end, int) {
         for (std::int64_t i = begin; i < end; ++i) {
             const std::int64_t first = i * m_width;
@@ -99,6 +102,9 @@ void Activations::set(WorkerPool& pool, std::span<const WeightFormat> formats, c
                     kernels.rmsNorm(x + t * stride, norm->weight, normed + t * cols, cols, norm->epsilon);
             const float* rows = norm ? normed + first * cols : x + first * stride;
             kernels.prepare(rows, norm ? cols : stride, count, cols, kinds, tile(int(i)));
+            if (keepRows && rows != m_rows.get()) // of the only tile
+                for (int t = 0; t < count; ++t)
+                    std::copy_n(rows + t * (norm ? cols : stride), cols, m_rows.get() + t * cols);
         }
     };
     pool.forRange(tiles(), 1, prepare); // one token: one tile, which the caller's thread does without waking others

@@ -36,14 +36,18 @@ struct ProductJob {
     bool add = false;
 };
 
-/// out[r] = (or +=) sum over c of w[r, c] * x[c] for rows of F32, F16 or BF16 that lie one after the other.
+/// out[t * outStride + r] = (or +=) sum over c of w[r, c] * x[t, c] for rows of F32, F16 or BF16 that lie one after the
+/// other. A token's sums do not depend on how many tokens there are.
 struct RowProductJob {
     const std::uint8_t* rows = nullptr;
     std::int64_t cols = 0, rowCount = 0;
-    const float* x = nullptr;
+    const float* x = nullptr; ///< [tokens, cols]
+    int tokens = 1;           ///< at most kRowTokens
     float* out = nullptr;
+    std::int64_t outStride = 0;
     bool add = false;
 };
+constexpr int kRowTokens = 16; // one tile; more are worth packing the rows
 
 enum class Gate : std::uint8_t { Silu, GeluTanh, Gelu }; ///< x*sigmoid(x); the tanh form of GELU; with erf
 enum class CacheType : std::uint8_t { F32, F16, BF16 };

@@ -24,10 +24,10 @@ int tilesOfChunk(const Activations& x, bool packed)
     return packed ? kChunkTiles : std::max(1, x.tiles());
 }
 
-/// One token reads rows of floats as they lie, without packing.
+/// A few tokens read rows of floats as they lie, without packing.
 bool readsRows(const Matrix& matrix, const Activations& x)
 {
-    return !matrix.packed && x.tokens() == 1 && kernelTable().rowProduct[int(matrix.format)] != nullptr;
+    return !matrix.packed && x.tokens() <= kRowTokens && kernelTable().rowProduct[int(matrix.format)] != nullptr;
 }
 
 /// Panels that a thread takes at a time, of `total` = panels x chunks of tokens: several pieces for each thread, so
@@ -111,17 +111,19 @@ void addBias(const ProductJob& job, const float* bias)
         kernelTable().add(bias, job.out + t * job.outStride, job.rows);
 }
 
-/// The rows of `count` panels from `first` on times one token; `out` is the first row's.
+/// The rows of `count` panels from `first` on times a few tokens; `out` is the first row's.
 void multiplyRows(const Activations& x, const Matrix& matrix, std::int64_t first, std::int64_t count, float* out,
-                  bool add)
+                  std::int64_t outStride, bool add)
 {
     RowProductJob job;
     const std::int64_t row = first * kPanelRows;
     job.rows = matrix.data + row * rowBytes(matrix.format, matrix.cols);
     job.cols = matrix.cols;
     job.rowCount = std::min(matrix.rows - row, count * kPanelRows);
-    job.x = x.tile(0).floats;
+    job.x = x.rows();
+    job.tokens = x.tokens();
     job.out = out;
+    job.outStride = outStride;
     job.add = add;
     kernelTable().rowProduct[int(matrix.format)](job);
 }
@@ -133,9 +135,9 @@ void multiplyPanels(const Activations& x, const Product& product, std::int64_t f
     const Matrix& matrix = *product.weights;
     if (readsRows(matrix, x)) {
         const std::int64_t row = first * kPanelRows, rows = std::min(matrix.rows - row, count * kPanelRows);
-        multiplyRows(x, matrix, first, count, product.out + row, product.add);
-        if (product.bias)
-            kernelTable().add(product.bias + row, product.out + row, rows);
+        multiplyRows(x, matrix, first, count, product.out + row, product.outStride, product.add);
+        for (int t = 0; product.bias && t < x.tokens(); ++t)
+            kernelTable().add(product.bias + row, product.out + t * product.outStride + row, rows);
         return;
     }
     const PanelSource source(matrix);
@@ -190,17 +192,21 @@ void multiplyGated(WorkerPool& pool, const Activations& x, Gate kind, const Matr
     constexpr std::int64_t kMostPanels = 6; // gate and up of a piece for a tile of tokens stay in the first cache
     const auto rowsBody = [&](std::int64_t begin, std::int64_t end) {
         const std::int64_t row = begin * kPanelRows, rows = std::min(gate.rows, end * kPanelRows) - row;
+        const std::size_t each = std::size_t(rows) * std::size_t(x.tokens());
         static thread_local std::vector<float> memory; // grows once
-        if (memory.size() < std::size_t(2 * rows))
-            memory.resize(std::size_t(2 * rows));
-        float *g = memory.data(), *u = memory.data() + rows;
-        multiplyRows(x, gate, begin, end - begin, g, false);
-        multiplyRows(x, up, begin, end - begin, u, false);
-        kernels.gate(kind, g, u, out + row, rows);
-        if (gateOut)
-            std::copy_n(g, rows, gateOut + row);
-        if (upOut)
-            std::copy_n(u, rows, upOut + row);
+        if (memory.size() < 2 * each)
+            memory.resize(2 * each);
+        float *g = memory.data(), *u = memory.data() + each;
+        multiplyRows(x, gate, begin, end - begin, g, rows, false);
+        multiplyRows(x, up, begin, end - begin, u, rows, false);
+        for (int t = 0; t < x.tokens(); ++t, g += rows, u += rows) {
+            const std::int64_t at = t * outStride + row;
+            kernels.gate(kind, g, u, out + at, rows);
+            if (gateOut)
+                std::copy_n(g, rows, gateOut + at);
+            if (upOut)
+                std::copy_n(u, rows, upOut + at);
+        }
     };
     const auto body = [&](std::int64_t begin, std::int64_t end, int tile, int lastTile) {
         if (readsRows(gate, x) && readsRows(up, x))

@@ -8,8 +8,8 @@
 
 /// Matrix products of a transformer block: y = W x for one token (decode) or many (prefill). Block formats are
 /// multiplied as they are, with inputs rounded to 15 bits in blocks of 32; F32 and F16 with float32 inputs; BF16 with
-/// float32 inputs, or with bfloat inputs for more than 4 tokens on processors that multiply bfloats.
-/// Sums of a row never depend on the number of threads.
+/// float32 inputs, or with bfloat inputs for more than kRowTokens tokens (packed: 4) on processors that multiply
+/// bfloats. Sums of a row never depend on the number of threads.
 namespace ls::kernels {
 
 class WorkerPool;
@@ -37,6 +37,7 @@ public:
     int widthIndex() const { return m_widthIndex; } ///< into the columns of KernelTable::product
     int tileTokens(int tile) const;
     ActivationTile tile(int index) const;
+    const float* rows() const { return m_rows.get(); } ///< [tokens, cols], of up to kRowTokens tokens
 
 private:
     int m_tokens = 0, m_width = 1, m_widthIndex = 0;
@@ -45,7 +46,7 @@ private:
         void operator()(std::uint8_t* memory) const;
     };
     std::unique_ptr<std::uint8_t[], Free> m_memory;
-    std::unique_ptr<float[]> m_rows; // normed rows where the caller does not want them
+    std::unique_ptr<float[]> m_rows; // normed rows where the caller does not want them; of few tokens always
     std::int64_t m_rowsCapacity = 0;
 };
 

@@ -229,7 +229,7 @@ void TestProducts::rowMajor_equalsPacked()
         input.set(pool, {&w.matrix.format, 1}, x.data(), tokens, cols, cols);
         std::vector<float> a(std::size_t(tokens * rows)), b = a;
         const Product fromPacked{&packed.matrix, a.data(), rows}, fromRows{&w.matrix, b.data(), rows};
-        if (tokens == 1 && kernelTable().rowProduct[format])
+        if (tokens <= kRowTokens && kernelTable().rowProduct[format])
             continue; // sums in another order: rowsOfFloats_equalTheDoubleSum
         multiply(pool, input, {&fromPacked, 1});
         multiply(pool, input, {&fromRows, 1});
@@ -248,28 +248,43 @@ void TestProducts::rowsOfFloats_equalTheDoubleSum()
     if (!kernelTable().rowProduct[format])
         return; // blocks are packed
     WorkerPool pool(2);
-    for (const std::int64_t cols : {1, 15, 16, 63, 64, 65, 130, 576}) {
-        const std::int64_t rows = 77;
-        const Weights w(WeightFormat(format), rows, cols, 1), up(WeightFormat(format), rows, cols, 2);
-        const auto x = normalValues(std::size_t(cols), 2), bias = normalValues(std::size_t(rows), 3);
-        Activations input;
-        input.set(pool, {&w.matrix.format, 1}, x.data(), 1, cols, cols);
-        std::vector<float> out(std::size_t(rows), 1.5f), gated = out, gate = out;
-        const Product product{&w.matrix, out.data(), rows, true, bias.data()};
-        multiply(pool, input, {&product, 1});
-        multiplyGated(pool, input, Gate::Silu, w.matrix, up.matrix, gated.data(), rows, gate.data());
-        for (std::int64_t r = 0; r < rows; ++r) {
-            const Expected first = expectedAt(w, x, r, 0), second = expectedAt(up, x, r, 0);
-            const auto at = std::size_t(r);
-            const auto near = [](double value, double wanted, double magnitude) {
-                return std::abs(value - wanted) <= 1e-6 * (magnitude + std::abs(wanted)) + 1e-12;
-            };
-            QVERIFY(near(gate[at], first.sum, first.magnitude));
-            QVERIFY(near(out[at], 1.5 + bias[at] + first.sum, 4 + first.magnitude));
-            QVERIFY(near(gated[at], first.sum / (1 + std::exp(-first.sum)) * second.sum,
-                         (1 + first.magnitude) * (1 + second.magnitude)));
+    const auto near = [](double value, double wanted, double magnitude) {
+        return std::abs(value - wanted) <= 1e-6 * (magnitude + std::abs(wanted)) + 1e-12;
+    };
+    for (const std::int64_t cols : {1, 15, 16, 63, 64, 65, 130, 576})
+        for (const int tokens : {1, 2, 3, 4, 5, 10, 15, 16}) {
+            const std::int64_t rows = 77, stride = cols + 3, outStride = rows + 2;
+            const Weights w(WeightFormat(format), rows, cols, 1), up(WeightFormat(format), rows, cols, 2);
+            const auto source = normalValues(std::size_t(tokens * stride), 2),
+                       bias = normalValues(std::size_t(rows), 3);
+            std::vector<float> x;
+            for (int t = 0; t < tokens; ++t)
+                x.insert(x.end(), source.begin() + t * stride, source.begin() + t * stride + cols);
+            Activations input;
+            input.set(pool, {&w.matrix.format, 1}, source.data(), tokens, cols, stride);
+            std::vector<float> out(std::size_t(tokens * outStride), 1.5f), gated = out, gate = out;
+            const Product product{&w.matrix, out.data(), outStride, true, bias.data()};
+            multiply(pool, input, {&product, 1});
+            multiplyGated(pool, input, Gate::Silu, w.matrix, up.matrix, gated.data(), outStride, gate.data());
+            for (int t = 0; t < tokens; ++t) {
+                for (std::int64_t r = 0; r < rows; ++r) {
+                    const Expected first = expectedAt(w, x, r, t), second = expectedAt(up, x, r, t);
+                    const auto at = std::size_t(t * outStride + r);
+                    QVERIFY(near(gate[at], first.sum, first.magnitude));
+                    QVERIFY(near(out[at], 1.5 + bias[std::size_t(r)] + first.sum, 4 + first.magnitude));
+                    QVERIFY(near(gated[at], first.sum / (1 + std::exp(-first.sum)) * second.sum,
+                                 (1 + first.magnitude) * (1 + second.magnitude)));
+                }
+                QCOMPARE(out[std::size_t(t * outStride + rows)], 1.5f);
+
+                Activations alone; // the same sums as a single token has
+                alone.set(pool, {&w.matrix.format, 1}, source.data() + t * stride, 1, cols, stride);
+                std::vector<float> single(std::size_t(rows), 1.5f);
+                const Product one{&w.matrix, single.data(), rows, true, bias.data()};
+                multiply(pool, alone, {&one, 1});
+                QVERIFY(std::equal(single.begin(), single.end(), out.begin() + t * outStride));
+            }
         }
-    }
 }
 
 void TestProducts::threads_doNotChangeAnything()
