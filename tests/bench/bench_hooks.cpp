@@ -17,7 +17,8 @@
 
 /// What looking into SmolLM2-135M and changing it costs, against the same pass without hooks, and what skipping blocks
 /// saves. All variants run in turn, a step of each, in random order; the unit of the intervals is a round.
-/// Usage: bench_hooks [dtype] [rounds] [decode tokens a round]; BENCH_THREADS sets the threads (default 2).
+/// Usage: bench_hooks [dtype] [rounds] [decode tokens a round] [prompts a round]; BENCH_THREADS sets the threads
+/// (default 2).
 namespace {
 
 using namespace ls;
@@ -130,21 +131,21 @@ void report(const char* stage, const std::vector<Variant>& v, std::vector<double
                stage, kSkipped, blocks, part.value, part.low, part.high, part.value >= 0.85 ? "met" : "NOT met");
 }
 
-/// One round: `tokens` decode steps and one prompt of every variant.
-void runRound(std::vector<Variant>& variants, std::span<const std::int32_t> ids, int tokens, std::mt19937_64& random,
-              bool counts)
+/// One round: so many prompts and decode steps of every variant.
+void runRound(std::vector<Variant>& variants, std::span<const std::int32_t> ids, int prompts, int tokens,
+              std::mt19937_64& random, bool counts)
 {
     std::vector<double> decode(variants.size(), 0.0), prefill(variants.size(), 0.0);
     std::vector<std::size_t> order(variants.size());
     for (std::size_t i = 0; i < order.size(); ++i)
         order[i] = i;
-    for (int token = -1; token < tokens; ++token) { // the prompt first
+    for (int token = -prompts; token < tokens; ++token) { // prompts first
         std::shuffle(order.begin(), order.end(), random);
         for (const std::size_t i : order) {
             Variant& variant = variants[i];
             if (token < 0) {
                 variant.cache.truncate(0);
-                prefill[i] = variant.run(ids.first(kPrompt));
+                prefill[i] += variant.run(ids.first(kPrompt));
                 variant.cache.truncate(kDepth);
             } else {
                 decode[i] += variant.run(ids.subspan(std::size_t(kDepth + token), 1));
@@ -164,6 +165,7 @@ int main(int argc, char** argv)
     LoadOptions options;
     options.dtype = argc > 1 ? argv[1] : "float32";
     const int rounds = argc > 2 ? std::atoi(argv[2]) : 40, tokens = argc > 3 ? std::atoi(argv[3]) : 16;
+    const int prompts = argc > 4 ? std::atoi(argv[4]) : 4;
     const char* threads = std::getenv("BENCH_THREADS");
     at::set_num_threads(threads ? std::atoi(threads) : 2);
     const auto model = Model::open(test::smolLmPath(), options);
@@ -177,14 +179,14 @@ int main(int argc, char** argv)
     for (int i = 0; i < std::max(kPrompt, kDepth + tokens); ++i)
         ids.push_back(std::int32_t(random() % std::uint64_t(model.value()->config().vocabSize)));
     for (int round = -2; round < rounds; ++round) // two warm up
-        runRound(variants, ids, tokens, random, round >= 0);
-    fmt::print("SmolLM2-135M as {}, {} threads, {} rounds of {} decode steps and a prompt of {}\n\n", options.dtype,
-               at::get_num_threads(), rounds, tokens, kPrompt);
+        runRound(variants, ids, prompts, tokens, random, round >= 0);
+    fmt::print("SmolLM2-135M as {}, {} threads, {} rounds of {} decode steps and {} prompts of {}\n\n", options.dtype,
+               at::get_num_threads(), rounds, tokens, prompts, kPrompt);
     fmt::print("| stage | what | time, relative | 95 % interval | bar | |\n|---|---|---|---|---|---|\n");
     const int blocks = model.value()->config().blockCount;
     report("decode", variants, &Variant::decode, blocks);
     report("prefill", variants, &Variant::prefill, blocks);
     const auto rate = [&](const std::vector<double>& seconds, double count) { return count / mean(seconds); };
     fmt::print("\nNothing on: decode {:.1f} tok/s, prefill {:.0f} tok/s.\n", rate(variants[1].decode, tokens),
-               rate(variants[1].prefill, kPrompt));
+               rate(variants[1].prefill, prompts * kPrompt));
 }

@@ -16,6 +16,29 @@ stop() { # message, then one hint a line
     exit 1
 }
 
+# The options that the comparisons share, over the defaults that the caller has set. $1: the name of its list option and
+# the variable of it ("formats").
+read_options() {
+    local list=$1
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --help | -h) usage && exit 0 ;;
+        --rounds | --repetitions | "--$list" | -p | -n | --out) [ $# -gt 1 ] || { usage >&2 && exit 2; } ;;
+        *) usage >&2 && exit 2 ;;
+        esac
+        case $1 in
+        --rounds) rounds=$2 ;;
+        --repetitions) repetitions=$2 ;;
+        "--$list") printf -v "$list" %s "$2" ;;
+        -p) prompt=$2 ;;
+        -n) generated=$2 ;;
+        --out) out=$2 ;;
+        esac
+        shift 2
+    done
+}
+
 need_programs() {
     [ -x "$cli" ] || stop "$cli does not exist" "installer/run --prepare builds it."
     model=$(model_path) || stop "the model SmolLM2-135M-Instruct was not found" "installer/run --prepare downloads it; or set LAYERSCOPE_MODEL."

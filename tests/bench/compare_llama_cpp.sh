@@ -14,19 +14,7 @@ then runs too. LAYERSCOPE_LLAMA_CPP names a build folder of llama.cpp; without i
 --out keeps every round as JSON.
 TEXT
 }
-while [ $# -gt 0 ]; do
-    case $1 in
-    --rounds) rounds=$2 && shift ;;
-    --repetitions) repetitions=$2 && shift ;;
-    --formats) formats=$2 && shift ;;
-    -p) prompt=$2 && shift ;;
-    -n) generated=$2 && shift ;;
-    --out) out=$2 && shift ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-    esac
-    shift
-done
+read_options formats "$@"
 need_programs
 llama=$(llama_cpp)
 [ -n "$out" ] || out=$(mktemp -d)

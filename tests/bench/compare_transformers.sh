@@ -12,19 +12,7 @@ SmolLM2-135M, both programs in turn on BENCH_THREADS (2) threads, the order swit
 go into the cache on the first run; LAYERSCOPE_BENCH_PYTHON names a Python that has them. --out keeps every round as JSON.
 TEXT
 }
-while [ $# -gt 0 ]; do
-    case $1 in
-    --rounds) rounds=$2 && shift ;;
-    --repetitions) repetitions=$2 && shift ;;
-    --dtypes) dtypes=$2 && shift ;;
-    -p) prompt=$2 && shift ;;
-    -n) generated=$2 && shift ;;
-    --out) out=$2 && shift ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
-    esac
-    shift
-done
+read_options dtypes "$@"
 need_programs
 python=$(bench_python)
 [ -n "$out" ] || out=$(mktemp -d)

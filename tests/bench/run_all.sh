@@ -51,7 +51,7 @@ hooks_step() {
     local dtype
     for dtype in float32 bfloat16 quantised; do
         if runs_as "$model" "$dtype"; then
-            "$build/tests/bench_hooks" "$dtype" "$(pick 40 4)" "$(pick 16 4)" || return 1
+            "$build/tests/bench_hooks" "$dtype" "$(pick 40 4)" "$(pick 16 4)" "$(pick 4 1)" || return 1
         else
             echo "$dtype: not run, this build does not open the model so."
         fi
