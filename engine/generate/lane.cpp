@@ -191,6 +191,8 @@ Status Lane::runLast()
     LS_TRY(const at::Tensor logits, run(m_forward, m_cache, length() - 1, length(), false));
     m_step += m_clock.stop();
     setNext(logits.select(0, 0), logProbabilities(logits).select(0, 0));
+    if (m_taps.empty())
+        return success();
     m_clock.start();
     readTaps(length() - 1, length());
     m_readNs += m_clock.stop().sum();
