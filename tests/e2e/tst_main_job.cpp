@@ -333,14 +333,15 @@ void TestMainJob::savesQuitsAndReopensWithoutAnEngine()
     QVERIFY(m_desktop->workbench.run()->lanes == m_shown.lanes);
     QVERIFY(m_desktop->workbench.run()->toggles == m_shown.toggles);
     QVERIFY(m_desktop->workbench.desk() == m_shownDesk);
+    m_desktop->window.setLayoutName(QStringLiteral("accelerate"));
+    QTRY_COMPARE_WITH_TIMEOUT(m_desktop->find<QWidget>(QStringLiteral("panel.speed.stages"))->property("state"),
+                              QVariant(QStringLiteral("captured")), 5000);
+    m_desktop->window.setLayoutName(QStringLiteral("inspect"));
     m_desktop->workbench.select({QStringLiteral("A"), 20, 14, -1});
     for (const char* panel : {"panel.logitLens", "panel.punctuation", "panel.safety", "panel.dashboard", "panel.model"})
         QTRY_COMPARE_WITH_TIMEOUT(m_desktop->find<QWidget>(QLatin1String(panel))->property("state").toString(),
                                   QStringLiteral("captured"), 5000);
     QVERIFY(savePicture(&m_desktop->window, kPictures + QStringLiteral("reopened.png")).ok());
-    m_desktop->window.setLayoutName(QStringLiteral("accelerate"));
-    QTRY_COMPARE_WITH_TIMEOUT(m_desktop->find<QWidget>(QStringLiteral("panel.speed.stages"))->property("state"),
-                              QVariant(QStringLiteral("captured")), 5000);
 }
 
 void TestMainJob::cleanupTestCase()
