@@ -73,13 +73,19 @@ private:
                                          {"variants", m_variants}}};
         ProgressLine progress;
         std::map<std::string, std::vector<double>> seconds; // of each lane
+        std::map<std::string, StageTimes> stages;
         LS_TRY(const ExperimentDone done,
                ask<ExperimentDone>(
                    *open.process, request,
                    [&](const EngineMessage& message) {
                        progress.show(message);
-                       if (const auto* row = std::get_if<ExperimentRow>(&message))
-                           seconds[row->row.value("lane", "")].push_back(row->row.value("seconds", 0.0));
+                       if (const auto* row = std::get_if<ExperimentRow>(&message)) {
+                           const std::string lane = row->row.value("lane", "");
+                           seconds[lane].push_back(row->row.value("seconds", 0.0));
+                           for (const NamedStage& stage : kStages)
+                               stages[lane].*stage.stage +=
+                                   row->row.value("stages_ns", json::object()).value(stage.key, std::int64_t(0));
+                       }
                    },
                    &interrupted));
         progress.clear();
@@ -91,6 +97,7 @@ private:
                 row.taps = fmt::format("{}: {}", m_options.reduce, fmt::join(m_options.taps, ","));
             row.testTime = started;
             row.seconds = seconds[row.lane];
+            row.stages = stages[row.lane];
             each(row);
         }
         return success();
@@ -114,7 +121,7 @@ Result<int> run(const BenchOptions& options)
                                 LS_CHECK(bench.run([&](const BenchRow& row) { rows.push_back(row); }));
                                 return rows;
                             });
-    BenchWriter writer(options.output, lanes);
+    BenchWriter writer(options.output, lanes, options.stages);
     const Status status = bench.run([&](const BenchRow& row) { writer.row(row); });
     writer.end();
     if (!status)
@@ -153,6 +160,8 @@ void addBench(CLI::App& app, Action& action)
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
     command->add_flag("--no-warmup", options->withoutWarmup, "Count the first run of each test too");
+    command->add_flag("--stages", options->stages,
+                      "Print where the time goes too: embedding, projections, attention, MLP, unembedding, taps");
     command->add_option("-o,--output", options->output, "What is printed")
         ->check(CLI::IsMember({"md", "csv", "json", "jsonl", "sql"}))
         ->capture_default_str();

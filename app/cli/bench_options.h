@@ -25,7 +25,7 @@ struct BenchOptions {
     std::vector<std::string> dtypes{"float32"};
     std::string device = "cpu", reduce = "copy", output = "md", compare;
     int contextLength = 0, repetitions = 5, rounds = 5;
-    bool withoutWarmup = false;
+    bool withoutWarmup = false, stages = false;
 };
 
 /// One way to open a model.

@@ -71,18 +71,27 @@ std::string quoted(const json& value, char quote)
     return value.is_string() ? doubled(value.get<std::string>(), quote) : value.dump();
 }
 
-std::string namesOf(const BenchRow& row, const char* between)
+std::vector<std::pair<std::string, json>> columnsOf(const BenchRow& row, bool withStages)
+{
+    auto columns = row.columns();
+    for (const NamedStage& stage : kStages)
+        if (withStages)
+            columns.emplace_back(fmt::format("{}_ns", stage.key), row.stageNs(stage.stage));
+    return columns;
+}
+
+std::string namesOf(const BenchRow& row, bool withStages, const char* between)
 {
     std::vector<std::string> names;
-    for (const auto& [name, value] : row.columns())
+    for (const auto& [name, value] : columnsOf(row, withStages))
         names.push_back(name);
     return fmt::format("{}", fmt::join(names, between));
 }
 
-std::string valuesOf(const BenchRow& row, char quote)
+std::string valuesOf(const BenchRow& row, bool withStages, char quote)
 {
     std::vector<std::string> values;
-    for (const auto& [name, value] : row.columns())
+    for (const auto& [name, value] : columnsOf(row, withStages))
         values.push_back(quoted(value, quote));
     return fmt::format("{}", fmt::join(values, ","));
 }
@@ -92,16 +101,18 @@ std::string jsonOf(const BenchRow& row)
     nlohmann::ordered_json out;
     for (const auto& [name, value] : row.columns())
         out[name] = value;
+    for (const NamedStage& stage : kStages)
+        out["stages_ns"][stage.key] = row.stageNs(stage.stage);
     for (const double seconds : row.seconds)
         out["samples_ns"].push_back(std::llround(1e9 * seconds));
     out["samples_ts"] = row.rates();
     return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string createTable(const BenchRow& row)
+std::string createTable(const BenchRow& row, bool withStages)
 {
     std::vector<std::string> columns;
-    for (const auto& [name, value] : row.columns())
+    for (const auto& [name, value] : columnsOf(row, withStages))
         columns.push_back(fmt::format("  {} {}", name,
                                       value.is_string()         ? "TEXT"
                                       : value.is_number_float() ? "REAL"
@@ -120,8 +131,13 @@ std::vector<double> BenchRow::rates() const
 {
     std::vector<double> out;
     for (const double s : seconds)
-        out.push_back((test.prompt + test.generated) / s);
+        out.push_back(tokens() / s);
     return out;
+}
+
+std::int64_t BenchRow::stageNs(Stage stage) const
+{
+    return stages.*stage / std::int64_t(std::max<std::size_t>(1, seconds.size()));
 }
 
 std::vector<std::pair<std::string, json>> BenchRow::columns() const
@@ -166,14 +182,17 @@ void BenchWriter::row(const BenchRow& row)
                        "model", "size", "params", "backend", "threads", "dtype", m_withLanes ? "lane    | " : "",
                        "test", "t/s", "", ":", ":", "", ":", "", m_withLanes ? "------- | " : "", ":", ":");
         markdown(row);
+        if (m_withStages)
+            m_kept.push_back(row);
     } else if (m_format == "csv") {
         if (first)
-            fmt::print("{}\n", namesOf(row, ","));
-        fmt::print("{}\n", valuesOf(row, '"'));
+            fmt::print("{}\n", namesOf(row, m_withStages, ","));
+        fmt::print("{}\n", valuesOf(row, m_withStages, '"'));
     } else if (m_format == "sql") {
         if (first)
-            fmt::print("{}\n", createTable(row));
-        fmt::print("INSERT INTO layerscope_bench ({}) VALUES ({});\n", namesOf(row, ", "), valuesOf(row, '\''));
+            fmt::print("{}\n", createTable(row, m_withStages));
+        fmt::print("INSERT INTO layerscope_bench ({}) VALUES ({});\n", namesOf(row, m_withStages, ", "),
+                   valuesOf(row, m_withStages, '\''));
     } else if (m_format == "jsonl") {
         fmt::print("{}\n", jsonOf(row));
     } else {
@@ -186,6 +205,28 @@ void BenchWriter::end()
 {
     if (m_format == "json")
         fmt::print("{}\n]\n", m_rows == 0 ? "[" : "");
+    if (!m_kept.empty())
+        stageTable();
+}
+
+void BenchWriter::stageTable() const
+{
+    fmt::print("\nms per token by stage\n\n| {:<24} | {:<9} | {}{:>16} |", "model", "dtype",
+               m_withLanes ? "lane    | " : "", "test");
+    for (const NamedStage& stage : kStages)
+        fmt::print(" {:>9} |", stage.key);
+    fmt::print(" {:>9} |\n| {:-<24} | {:-<9} | {}{:->15}: |", "total", "", "", m_withLanes ? "------- | " : "", "");
+    for (std::size_t i = 0; i <= kStages.size(); ++i)
+        fmt::print(" {:->8}: |", "");
+    fmt::print("\n");
+    for (const BenchRow& row : m_kept) {
+        const double each = 1e-6 / double(row.tokens()) / double(std::max<std::size_t>(1, row.seconds.size()));
+        fmt::print("| {:<24} | {:<9} | {}{:>16} |", modelType(row.model), row.model.dtype,
+                   m_withLanes ? fmt::format("{:<7} | ", row.lane) : "", row.test.shownName());
+        for (const NamedStage& stage : kStages)
+            fmt::print(" {:>9.4f} |", double(row.stages.*stage.stage) * each);
+        fmt::print(" {:>9.4f} |\n", double(row.stages.sum()) * each);
+    }
 }
 
 void BenchWriter::markdown(const BenchRow& row) const

@@ -1,4 +1,5 @@
 #include "app/cli/context.h"
+#include "core/protocol/fields.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -31,6 +32,8 @@ public:
             take(*token);
         if (const auto* refused = std::get_if<Unavailable>(&message); refused && refused->requestId == id)
             return refused->error();
+        if (const auto* stages = std::get_if<Stages>(&message))
+            m_stages += stages->since;
         if (const auto* done = std::get_if<LaneDone>(&message)) {
             m_ttftUs = done->ttftUs;
             m_events.push_back({{"kind", "done"},
@@ -53,6 +56,7 @@ public:
                                          {"logprobs", m_logprobs},
                                          {"ttft_us", m_ttftUs},
                                          {"token_us", m_tokenUs},
+                                         {"stages", fields::toJson(m_stages)},
                                          {"events", m_events}}));
         else if (m_text.empty() && !m_ids.empty()) // a model without a vocabulary
             fmt::print("{}\n", fmt::join(m_ids, ","));
@@ -79,6 +83,7 @@ private:
     std::vector<float> m_logprobs;
     std::vector<std::int64_t> m_tokenUs;
     std::int64_t m_ttftUs = 0;
+    LaneStages m_stages;
     json m_events = json::array();
 };
 

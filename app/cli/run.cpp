@@ -1,5 +1,6 @@
 #include "app/cli/session_support.h"
 #include "core/process/recorder.h"
+#include "core/protocol/fields.h"
 #include "core/report/metrics.h"
 
 #include <fmt/format.h>
@@ -27,6 +28,7 @@ json laneJson(const LaneData& lane)
         if (token.origin == "generated")
             ids.push_back(token.id);
     json out{{"name", lane.name}, {"ids", ids}, {"text", lane.text()}, {"reason", lane.reason}};
+    out["stages"] = fields::toJson(lane.stages);
     out["divergence"] = lane.divergence ? json(*lane.divergence) : json(nullptr);
     return out;
 }

@@ -75,6 +75,32 @@ std::string clipped(const std::string& words)
     return words.substr(0, end) + " … (the rest is in the session)";
 }
 
+/// Where the time of the lanes went; nothing for a run that was stored without it.
+std::optional<Table> stageTable(const RunData& run)
+{
+    Table table{"run-stages",
+                "Decode step by stage: mean of the steps since the lane's last switch; prefill: the whole prompt",
+                {"lane", "what", "tokens"},
+                {}};
+    for (const NamedStage& stage : kStages)
+        table.columns.push_back(fmt::format("{} (ms)", stage.key));
+    table.columns.emplace_back("total (ms)");
+    const auto add = [&](const LaneData& lane, const char* what, const StageSums& sums, double over) {
+        if (sums.tokens <= 0)
+            return;
+        std::vector<Cell> row{lane.name, what, double(sums.tokens)};
+        for (const NamedStage& stage : kStages)
+            row.emplace_back(double(sums.ns.*stage.stage) * 1e-6 / over);
+        row.emplace_back(double(sums.ns.sum()) * 1e-6 / over);
+        table.rows.push_back(std::move(row));
+    };
+    for (const LaneData& lane : run.lanes) {
+        add(lane, "a decode step", lane.stages.decode, double(std::max<std::int64_t>(1, lane.stages.decode.tokens)));
+        add(lane, "prefill", lane.stages.prefill, 1);
+    }
+    return table.rows.empty() ? std::nullopt : std::optional(std::move(table));
+}
+
 } // namespace
 
 Section summary(const Context& context)
@@ -202,6 +228,8 @@ void addRunSpeed(const Context& context, Section& section)
     }
     if (!table.rows.empty())
         section.blocks.emplace_back(std::move(table));
+    if (auto stages = stageTable(*context.run))
+        section.blocks.emplace_back(std::move(*stages));
     plot.fromZero = true;
     for (const ToggleData& toggle : context.run->toggles)
         plot.marks.push_back({double(toggle.position), "switch, lane " + toggle.lane});

@@ -72,6 +72,7 @@ private:
     std::int64_t modelId(const ModelInfo& model);
     StoredRun* stored(const RunData& run);
     std::int64_t laneId(StoredRun& run, const std::string& lane);
+    void pushHead(StoredRun& run, const std::string& lane);
     void pushHeads(StoredRun& run);
     void pushState(const ExperimentData& experiment);
 
@@ -139,6 +140,12 @@ std::int64_t FileSession::laneId(StoredRun& run, const std::string& lane)
     return 0;
 }
 
+void FileSession::pushHead(StoredRun& run, const std::string& lane)
+{
+    if (const LaneData* data = run.data.lane(lane))
+        push([head = headOf(*data, laneId(run, lane), run.data.id)](Records& to) { to.lane(head); });
+}
+
 void FileSession::pushHeads(StoredRun& run)
 {
     laneId(run, {});
@@ -182,8 +189,11 @@ bool FileSession::record(RunData& run, const EngineMessage& message)
     } else if (const auto* tap = std::get_if<Tap>(&message)) {
         push([runId = run.id, id = laneId(*slot, tap->lane), at = tap->position, output = tap->output,
               value = TapValue{tap->value, tap->texts}](Records& to) { to.tap(runId, id, at, output, value); });
+    } else if (const auto* stages = std::get_if<Stages>(&message)) {
+        pushHead(*slot, stages->lane);
     } else if (std::holds_alternative<Applied>(message)) {
         push([runId = run.id, toggle = run.toggles.back()](Records& to) { to.toggle(runId, toggle); });
+        pushHead(*slot, run.toggles.back().lane);
         if (run.lanes.size() > lanesBefore) // a fork brings its past along
             push([runId = run.id, id = laneId(*slot, run.lanes.back().name), lane = run.lanes.back()](Records& to) {
                 to.laneContents(runId, id, lane);

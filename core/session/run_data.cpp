@@ -70,8 +70,22 @@ bool applyTo(RunData& run, const Applied& applied)
         fork.methods = run.currentMethods(applied.lane);
         run.lanes.push_back(std::move(fork));
     }
+    if (LaneData* changed = run.lane(applied.lane)) { // its means are those of the methods that run now
+        changed->stages.decode = {};
+        changed->stages.probesNs = 0;
+    }
     run.toggles.push_back(
         {applied.lane, applied.position, applied.policy, applied.costUs, applied.methods, applied.forkLane});
+    return true;
+}
+
+bool applyTo(RunData& run, const Stages& stages)
+{
+    LaneStages& sums = laneOf(run, stages.lane).stages;
+    LaneStages more = sums;
+    if (!stages.since.valid() || !(more += stages.since).valid())
+        return false;
+    sums = more;
     return true;
 }
 
@@ -154,6 +168,7 @@ LaneData LaneData::upTo(int position) const
         for (const auto& [at, value] : values)
             if (at < position)
                 out.taps[output][at] = value;
+    out.stages = stages;
     if (divergence && *divergence < position)
         out.divergence = divergence;
     return out;

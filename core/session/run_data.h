@@ -37,13 +37,14 @@ struct LaneData {
     std::string reason; ///< empty while it runs; then LaneDone::reason, or "interrupted" in a file whose writer died
     std::int64_t ttftUs = 0;
     double tokensPerSecond = 0;
+    LaneStages stages;             ///< decode and probes: since the lane's last change of methods
     std::optional<int> divergence; ///< first position that differs from lane A
     bool operator==(const LaneData&) const = default;
 
     const TapValue* tap(const std::string& output, int position) const;
     int promptTokens() const; ///< leading tokens with origin "prompt"
     std::string text(bool generatedOnly = true) const;
-    /// What a fork at `position` starts from: the tokens and taps before it, and no end yet.
+    /// What a fork at `position` starts from: the tokens, taps and stage times before it, and no end yet.
     LaneData upTo(int position) const;
 };
 
@@ -91,7 +92,8 @@ struct RunData {
     const LaneData* lane(const std::string& name) const;
     /// The set of a lane after all toggles so far; empty for an unknown lane.
     MethodSet currentMethods(const std::string& name) const;
-    /// Applies a message of this run; false for one that says nothing about a run, or whose token leaves a gap.
+    /// Applies a message of this run; false for one that says nothing about a run, whose token leaves a gap, or whose
+    /// times cannot be.
     /// Failed ends the run: "cancelled" is no failure, its lanes were stopped.
     bool apply(const EngineMessage& message);
 };

@@ -196,8 +196,9 @@ private:
 
     void readLanes()
     {
-        Statement q(m_database, "SELECT id, run_id, name, methods_json, reason, ttft_us, tokens_per_second, divergence "
-                                "FROM lane ORDER BY id");
+        Statement q(m_database,
+                    "SELECT id, run_id, name, methods_json, reason, ttft_us, tokens_per_second, divergence, "
+                    "stages_json FROM lane ORDER BY id");
         while (q.executeStep()) {
             const auto run = m_runs.find(q.getColumn(1).getInt64());
             if (run == m_runs.end())
@@ -208,6 +209,10 @@ private:
             lane.tokensPerSecond = numberIn(q.getColumn(6));
             if (!q.getColumn(7).isNull())
                 lane.divergence = q.getColumn(7).getInt();
+            if (!q.getColumn(8).isNull())
+                lane.stages = fieldsIn<LaneStages>(q.getColumn(8));
+            if (!lane.stages.valid())
+                throw Damage{"times of a lane"};
             const std::int64_t id = q.getColumn(0).getInt64();
             m_lanes.emplace(id, LanePlace{run->second, run->second->data.lanes.size()});
             run->second->data.lanes.push_back(std::move(lane));

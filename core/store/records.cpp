@@ -91,7 +91,8 @@ RunHead headOf(const RunData& run, std::int64_t modelId)
 
 LaneHead headOf(const LaneData& lane, std::int64_t laneId, std::int64_t runId)
 {
-    return {laneId, runId, lane.name, lane.reason, lane.methods, lane.ttftUs, lane.tokensPerSecond, lane.divergence};
+    return {laneId,          runId,      lane.name, lane.reason, lane.methods, lane.ttftUs, lane.tokensPerSecond,
+            lane.divergence, lane.stages};
 }
 
 ExperimentHead headOf(const ExperimentData& e)
@@ -146,11 +147,13 @@ void Records::run(const RunHead& head)
 
 void Records::lane(const LaneHead& head)
 {
-    write("INSERT INTO lane VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, "
-          "ttft_us = excluded.ttft_us, tokens_per_second = excluded.tokens_per_second, "
-          "divergence = excluded.divergence",
+    const auto stages =
+        head.stages == LaneStages{} ? std::nullopt : std::optional<nlohmann::json>(fields::toJson(head.stages));
+    write("INSERT INTO lane VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+          "reason = excluded.reason, ttft_us = excluded.ttft_us, tokens_per_second = excluded.tokens_per_second, "
+          "divergence = excluded.divergence, stages_json = excluded.stages_json",
           head.id, head.runId, head.name, toJson(head.methods), head.reason, head.ttftUs, head.tokensPerSecond,
-          head.divergence);
+          head.divergence, stages);
 }
 
 void Records::token(std::int64_t laneId, int position, const TokenData& token)

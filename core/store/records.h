@@ -31,6 +31,7 @@ struct LaneHead {
     std::int64_t ttftUs = 0;
     double tokensPerSecond = 0;
     std::optional<int> divergence;
+    LaneStages stages;
 };
 LaneHead headOf(const LaneData& lane, std::int64_t laneId, std::int64_t runId);
 

@@ -1,3 +1,4 @@
+#include "core/protocol/fields.h"
 #include "engine/evaluate/scoring.h"
 #include "engine/evaluate/speed_run.h"
 
@@ -70,7 +71,7 @@ public:
         }
         return bench;
     }
-    /// Calls back with (variant, seconds).
+    /// Calls back with (variant, times).
     template <class Each>
     Status repeat(const ExperimentContext& context, std::mt19937_64& random, const Each& each)
     {
@@ -78,8 +79,8 @@ public:
         for (const std::size_t variant : m_order) {
             if (!context.checkpoint())
                 return ExperimentContext::cancelled();
-            LS_TRY(const double seconds, m_runs[variant].seconds());
-            each(variant, seconds);
+            LS_TRY(const StageTimes times, m_runs[variant].repeat());
+            each(variant, times);
         }
         return success();
     }
@@ -112,14 +113,15 @@ Result<nlohmann::json> runBench(const ExperimentContext& context)
     for (const SpeedTest& test : tests) {
         LS_TRY(TestBench bench, TestBench::create(context, test, variants, int(batch)));
         for (std::int64_t repetition = -warmup; repetition < n; ++repetition)
-            LS_CHECK(bench.repeat(context, random, [&](std::size_t variant, double seconds) {
+            LS_CHECK(bench.repeat(context, random, [&](std::size_t variant, const StageTimes& times) {
                 context.progress(test.name, ++done, total);
                 if (repetition >= 0)
                     context.row({{"lane", variants[variant].name},
                                  {"test", test.name},
                                  {"repetition", repetition},
-                                 {"seconds", seconds},
-                                 {"tokens", test.tokens()}});
+                                 {"seconds", SpeedRun::seconds(times)},
+                                 {"tokens", test.tokens()},
+                                 {"stages_ns", fields::toJson(times)}});
             }));
     }
     const ModelInfo& info = context.model->info();

@@ -28,9 +28,11 @@ Status costSpeed(const ExperimentContext& context, const std::vector<CostLane>& 
             if (!context.checkpoint())
                 return ExperimentContext::cancelled();
             const std::size_t lane = swapped ? lanes.size() - 1 - i : i;
-            LS_TRY(const double seconds, runs[lane].seconds());
+            LS_TRY(const StageTimes times, runs[lane].repeat());
             if (repetition >= 0)
-                context.row({{"what", "tok_s"}, {"lane", lanes[lane].name}, {"value", test.tokens() / seconds}});
+                context.row({{"what", "tok_s"},
+                             {"lane", lanes[lane].name},
+                             {"value", test.tokens() / SpeedRun::seconds(times)}});
         }
         context.progress("speed", double(repetition + 1), double(n));
     }

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -152,16 +151,17 @@ SpeedRun::SpeedRun(PlanPtr plan, const SpeedTest& test, int batch, TimedTaps* ta
         id = std::int32_t(random() % std::uint64_t(plan->model().config().vocabSize));
 }
 
-Result<double> SpeedRun::seconds()
+Result<StageTimes> SpeedRun::repeat()
 {
     const int prompt = m_test.depth, generated = prompt + m_test.prompt, end = int(m_ids.size());
+    m_clock.start();
     if (m_cache.length() < prompt)
         LS_CHECK(run(m_cache.length(), prompt, m_batch, nullptr));
     m_cache.truncate(prompt);
-    const auto start = std::chrono::steady_clock::now();
+    m_clock.start();
     LS_CHECK(run(prompt, generated, m_batch, m_taps));
     LS_CHECK(run(generated, end, 1, m_taps));
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return m_clock.stop();
 }
 
 Status SpeedRun::run(int begin, int end, int step, TimedTaps* taps)
@@ -170,14 +170,18 @@ Status SpeedRun::run(int begin, int end, int step, TimedTaps* taps)
     input.promptLength = m_test.depth + m_test.prompt;
     input.taps = taps;
     input.interrupted = m_interrupted;
+    input.clock = &m_clock;
     for (int at = begin; at < end; at += step) {
         if (m_interrupted && m_interrupted())
             return Error{Errc::Cancelled, "Stopped.", {}, {}};
         input.ids =
             std::span<const std::int32_t>(m_ids).subspan(std::size_t(at), std::size_t(std::min(step, end - at)));
         LS_TRY(const at::Tensor ignored, m_forward.run(input, m_cache));
-        if (taps)
+        if (taps) {
+            m_clock.enter(&StageTimes::hooks);
             taps->next();
+            m_clock.enter(&StageTimes::other);
+        }
     }
     return success();
 }

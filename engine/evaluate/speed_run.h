@@ -41,8 +41,9 @@ public:
     /// @param batch prompt tokens of one forward call
     /// @param taps may be null; must outlive the run
     SpeedRun(PlanPtr plan, const SpeedTest& test, int batch, TimedTaps* taps, std::function<bool()> interrupted);
-    /// Seconds of one repetition. Errors: Cancelled, those of Forward::run.
-    Result<double> seconds();
+    /// Where the time of one repetition went. Errors: Cancelled, those of Forward::run.
+    Result<StageTimes> repeat();
+    static double seconds(const StageTimes& times) { return double(times.sum()) * 1e-9; }
 
 private:
     Status run(int begin, int end, int step, TimedTaps* taps); ///< ids [begin, end), `step` of them a call
@@ -54,6 +55,7 @@ private:
     Forward m_forward;
     KvCache m_cache;
     std::vector<std::int32_t> m_ids;
+    StageClock m_clock;
 };
 
 } // namespace ls

@@ -63,16 +63,20 @@ struct Forward::Pass {
     {
         const ForwardInput& from = inputs[input];
         which.push_back(input);
-        steps.push_back({int(ids.size()), cache.length(), int(chunk.size()), from.promptLength, from.taps, &cache});
+        steps.push_back({int(ids.size()), cache.length(), int(chunk.size()), from.promptLength, from.taps, &cache,
+                         inputs[0].clock});
         for (const std::int32_t id : chunk) {
             positions.push_back(cache.length() + std::int32_t(ids.size()) - steps.back().row);
             ids.push_back(id);
         }
     }
+    void enter(Stage stage) const { steps[0].enter(stage); }
     bool interrupted() const
     {
-        return ids.size() > steps.size() && // a step of decoding is too short to ask
-               std::any_of(which.begin(), which.end(),
+        if (ids.size() <= steps.size())
+            return false; // a step of decoding is too short to ask
+        enter(&StageTimes::other);
+        return std::any_of(which.begin(), which.end(),
                            [&](std::size_t i) { return inputs[i].interrupted && inputs[i].interrupted(); });
     }
     bool allLogits(std::size_t step) const
@@ -97,12 +101,14 @@ void Forward::runBlock(Pass& pass, int layer)
 Status Forward::runPass(Pass& pass, bool checkBlocks)
 {
     const Model& model = m_plan->model();
+    pass.enter(&StageTimes::embed);
     for (const Step& step : pass.steps)
         m_angles.grow(step.first + step.n);
     pass.stream = embed(model, pass.ids, pass.positions);
     const auto tap = [&](Site site, std::size_t i, const at::Tensor& value) { pass.steps[i].tap(site, -1, value); };
     for (std::size_t i = 0; i < pass.steps.size(); ++i)
         tap(Site::Embed, i, pass.stream.narrow(0, pass.steps[i].row, pass.steps[i].n));
+    pass.enter(&StageTimes::other);
     for (int layer = 0; layer < int(m_plan->blocks().size()); ++layer) {
         if (pass.interrupted())
             return Error{Errc::Cancelled, "Stopped.", {}, {}};
@@ -113,6 +119,7 @@ Status Forward::runPass(Pass& pass, bool checkBlocks)
                 "Undo the last change, or halve the strength.",
                 fmt::format("positions {} to {}", pass.steps[0].first, pass.steps[0].first + pass.steps[0].n - 1)};
     }
+    pass.enter(&StageTimes::other);
     if (!finite(pass.stream))
         return Error{Errc::NanStream, {}, {}, {}};
     std::vector<at::Tensor> read; // rows whose logits somebody reads
@@ -121,9 +128,11 @@ Status Forward::runPass(Pass& pass, bool checkBlocks)
         const int rows = pass.allLogits(i) ? step.n : 1;
         read.push_back(pass.stream.narrow(0, step.row + step.n - rows, rows));
     }
+    pass.enter(&StageTimes::unembed);
     const at::Tensor last = read.size() == 1 ? read[0].contiguous() : at::cat(read);
     const at::Tensor normed = normalise(last, model.weights().finalNorm, model.config());
     const at::Tensor logits = logitsOf(model, normed, m_path);
+    pass.enter(&StageTimes::other);
     std::int64_t row = 0;
     for (std::size_t i = 0; i < pass.steps.size(); ++i) {
         const std::int64_t rows = read[i].size(0);

@@ -4,6 +4,7 @@
 #include "engine/forward/fused_blocks.h"
 #include "engine/forward/plan.h"
 #include "engine/forward/rotary_angles.h"
+#include "engine/forward/stage_clock.h"
 #include "engine/model/kv_cache.h"
 
 #include <functional>
@@ -28,6 +29,7 @@ struct ForwardInput {
     bool allLogits = false;            ///< logits of every position, else of the last only
     TapSink* taps = nullptr;
     std::function<bool()> interrupted; ///< asked between blocks of a prefill; true = stop
+    StageClock* clock = nullptr;       ///< running; the pass enters its stages. A batch enters those of its first input
 };
 
 class Forward {

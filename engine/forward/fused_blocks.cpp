@@ -112,15 +112,20 @@ private:
     {
         if (!kHooks || edits.empty())
             return;
-        if (m_steps.size() == 1)
-            return applyEdits(edits, value, m_steps[0]);
-        std::vector<at::Tensor> parts;
-        for (const Step& step : m_steps) {
-            parts.push_back(value.narrow(0, step.row, step.n));
-            applyEdits(edits, parts.back(), step);
+        const Stage before = enter(&StageTimes::hooks);
+        if (m_steps.size() == 1) {
+            applyEdits(edits, value, m_steps[0]);
+        } else {
+            std::vector<at::Tensor> parts;
+            for (const Step& step : m_steps) {
+                parts.push_back(value.narrow(0, step.row, step.n));
+                applyEdits(edits, parts.back(), step);
+            }
+            value = at::cat(parts);
         }
-        value = at::cat(parts);
+        enter(before);
     }
+    Stage enter(Stage stage) const { return m_steps[0].enter(stage); }
     void tapRows(Site site, float* rows, at::IntArrayRef shape) const
     {
         if (wants(site))
@@ -176,6 +181,7 @@ private:
 
     void attention(Target target)
     {
+        enter(&StageTimes::qkv);
         const std::int64_t heads = m_config.headCount, kvHeads = m_config.kvHeadCount, width = m_config.headWidth;
         float *q = m_space.q.reserve(m_n * heads * width), *k = m_space.k.reserve(m_n * kvHeads * width),
               *v = m_space.v.reserve(m_n * kvHeads * width), *z = m_space.z.reserve(m_n * heads * width);
@@ -186,6 +192,7 @@ private:
         normaliseHeads(m_weights.qNorm, q, heads * width);
         normaliseHeads(m_weights.kNorm, k, kvHeads * width);
 
+        enter(&StageTimes::attention);
         for (const Step& step : m_steps)
             attend(step, q + step.row * heads * width, k + step.row * kvHeads * width, v + step.row * kvHeads * width,
                    z + step.row * heads * width);
@@ -196,6 +203,7 @@ private:
             for (std::int64_t t = 0; t < m_n; ++t)
                 std::fill_n(z + (t * heads + head) * width, width, 0.0f);
         tapRows(Site::AttnZ, z, {m_n, heads, width});
+        enter(&StageTimes::output);
         m_space.set(m_pool, {m_matrices.o}, z, m_n, heads * width);
         const kernels::Product output = product(m_matrices.o, m_weights.bo, target.out, target.add);
         kernels::multiply(m_pool, m_space.input, {&output, 1});
@@ -305,6 +313,7 @@ private:
 
     void mlp(Target target)
     {
+        enter(&StageTimes::mlp);
         if (m_config.expertCount > 0 || m_config.activation == Activation::ClampedSwiglu)
             return mlpOnTorch(target);
         const std::int64_t ff = m_matrices.up.rows;

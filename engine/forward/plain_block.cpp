@@ -10,6 +10,15 @@ namespace ls {
 
 namespace {
 
+void edit(const std::vector<SiteEdit>& edits, at::Tensor& value, const Step& step)
+{
+    if (edits.empty())
+        return;
+    const Stage before = step.enter(&StageTimes::hooks);
+    applyEdits(edits, value, step);
+    step.enter(before);
+}
+
 at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights, const Step& step,
                            const at::Tensor& stream, int layer, const RotaryAngles& angles)
 {
@@ -17,13 +26,17 @@ at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights,
     const ModelConfig& config = plan.model().config();
     const LayerConfig& kind = config.layers[std::size_t(layer)];
     const BlockPlan& block = plan.blocks()[std::size_t(layer)];
+    step.enter(&StageTimes::qkv);
     const at::Tensor h = normalise(stream, weights.attnNorm, config);
     step.tap(Site::AttnNorm, layer, h);
     const auto turned = [&](const WeightMatrix& weight, const at::Tensor& bias, const Norm& norm, int heads) {
         at::Tensor x = normalise(project(h, weight, bias).to(at::kFloat), norm, config);
         x = x.view({step.n, heads, config.headWidth});
-        if (kind.rotary >= 0)
+        if (kind.rotary >= 0) {
+            step.enter(&StageTimes::attention);
             angles.rotate(x, kind.rotary, step.first);
+            step.enter(&StageTimes::qkv);
+        }
         return x.to(weight.denseType());
     };
     AttentionInput input;
@@ -35,6 +48,7 @@ at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights,
     step.tap(Site::AttnQ, layer, input.q);
     step.tap(Site::AttnK, layer, k);
     step.tap(Site::AttnV, layer, v);
+    step.enter(&StageTimes::attention);
     cache.append(layer, k, v, step.first);
     input.k = cache.keys(layer).to(input.q.scalar_type());
     input.v = cache.values(layer).to(input.q.scalar_type());
@@ -56,12 +70,14 @@ at::Tensor attentionBranch(const ForwardPlan& plan, const BlockWeights& weights,
     for (const int head : block.zeroedHeads)
         z.select(1, head).zero_();
     step.tap(Site::AttnZ, layer, z);
+    step.enter(&StageTimes::output);
     return project(z.view({step.n, config.headCount * config.headWidth}), weights.wo, weights.bo).to(at::kFloat);
 }
 
 at::Tensor mlpBranch(const ModelConfig& config, const BlockWeights& weights, const Step& step, const at::Tensor& stream,
                      int layer)
 {
+    step.enter(&StageTimes::mlp);
     const at::Tensor h = normalise(stream, weights.mlpNorm, config);
     step.tap(Site::MlpNorm, layer, h);
     MlpTap tap;
@@ -91,7 +107,7 @@ void runPlainBlock(const ForwardPlan& plan, const Step& step, at::Tensor& stream
         at::Tensor out = normalise(compute(), postNorm, config);
         if (config.residualScale != 1.0)
             out = out.mul(config.residualScale);
-        applyEdits(edits, out, step);
+        edit(edits, out, step);
         step.tap(site, layer, out);
         return out;
     };
@@ -99,13 +115,13 @@ void runPlainBlock(const ForwardPlan& plan, const Step& step, at::Tensor& stream
         if (out.defined())
             stream = stream.add(out);
     };
-    applyEdits(block.residPreEdits, stream, step);
+    edit(block.residPreEdits, stream, step);
     step.tap(Site::ResidPre, layer, stream);
     const at::Tensor attention = branch(block.attentionRuns, Site::AttnOut, weights.attnPostNorm, block.attnOutEdits,
                                         [&] { return attentionBranch(plan, weights, step, stream, layer, angles); });
     if (!config.parallelResidual) {
         add(attention);
-        applyEdits(block.residMidEdits, stream, step);
+        edit(block.residMidEdits, stream, step);
         step.tap(Site::ResidMid, layer, stream);
     }
     const at::Tensor mlp = branch(block.mlpRuns, Site::MlpOut, weights.mlpPostNorm, block.mlpOutEdits,
@@ -113,7 +129,7 @@ void runPlainBlock(const ForwardPlan& plan, const Step& step, at::Tensor& stream
     if (config.parallelResidual) // both branches have read the same stream
         add(attention);
     add(mlp);
-    applyEdits(block.residPostEdits, stream, step);
+    edit(block.residPostEdits, stream, step);
     step.tap(Site::ResidPost, layer, stream);
 }
 

@@ -6,8 +6,8 @@
 
 namespace ls {
 
-/// False only in the copy of the forward pass that tests/bench/no_hooks.cpp compiles: no taps, no edits, no skips. What
-/// the hooks cost while nothing uses them is the difference to it.
+/// False only in the copy of the forward pass that tests/bench/no_hooks.cpp compiles: no taps, no edits, no skips, no
+/// timers. What the hooks cost while nothing uses them is the difference to it.
 #ifdef LAYERSCOPE_NO_HOOKS
 inline constexpr bool kHooks = false;
 #else
@@ -23,13 +23,19 @@ struct Step {
     int promptLength = 0;
     TapSink* taps = nullptr;
     KvCache* cache = nullptr;
+    StageClock* clock = nullptr; ///< the same in all steps of a pass
 
     bool wants(Site site, int layer) const { return kHooks && taps && taps->wants({site, layer}); }
     void tap(Site site, int layer, const at::Tensor& value) const
     {
-        if (wants(site, layer))
-            taps->onTap({site, layer}, value, first);
+        if (!wants(site, layer))
+            return;
+        const Stage before = enter(&StageTimes::hooks);
+        taps->onTap({site, layer}, value, first);
+        enter(before);
     }
+    /// What follows counts to `stage`; result: the stage before.
+    Stage enter(Stage stage) const { return kHooks && clock ? clock->enter(stage) : stage; }
 };
 
 /// A method's changes to the rows [n, d] of a site. The result has storage of its own where anything changed.

@@ -16,7 +16,7 @@ namespace ls {
 namespace {
 
 constexpr std::array kLaneNames{"A", "B", "C", "D"};
-constexpr std::int64_t kMemoryUs = 1'000'000;
+constexpr std::int64_t kMemoryUs = 1'000'000, kStagesUs = 100'000; // between two messages
 
 /// Positions of one prefill piece: the logits of a piece stay within 32 MB.
 int promptPiece(const Model& model)
@@ -98,7 +98,10 @@ Result<std::unique_ptr<Generation>> Generation::start(std::shared_ptr<const Mode
                                                       Emit emit, std::function<bool()> interrupted)
 {
     LS_CHECK(checkRequest(request));
+    StageClock clock;
+    clock.start();
     LS_TRY(const Prompt prompt, preparePrompt(*model, request.prompt));
+    const std::int64_t tokenizeNs = request.prompt.ids.empty() ? clock.stop().sum() : 0;
     std::unique_ptr<Generation> self(new Generation);
     const auto start = std::chrono::steady_clock::now();
     self->m_settings = {model, request, int(prompt.ids.size()), std::move(emit), std::move(interrupted), [start] {
@@ -106,6 +109,7 @@ Result<std::unique_ptr<Generation>> Generation::start(std::shared_ptr<const Mode
                                        std::chrono::steady_clock::now() - start)
                                 .count();
                         }};
+    self->m_settings.tokenizeNs = tokenizeNs;
     GenerationStarted started{request.requestId, {}, int(prompt.ids.size()), prompt.templateTokens, prompt.rendered};
     const bool hasBaseline =
         std::any_of(request.lanes.begin(), request.lanes.end(), [](const LaneSpec& lane) { return lane.name == "A"; });
@@ -144,6 +148,7 @@ Status Generation::step()
     if (m_lanes.back()->prefilled())
         for (const Toggle& toggle : std::exchange(m_waiting, {}))
             applyToggle(toggle);
+    sendStages();
     sendMemory(done());
     return success();
 }
@@ -238,6 +243,7 @@ void Generation::applyToggle(const Toggle& toggle)
     const auto refuse = [&](Error error) { m_settings.emit(unavailable(message.requestId, {-1, std::move(error)})); };
     const bool history = rewritesHistory(lane.plan()) || rewritesHistory(*toggle.plan);
     const bool recompute = message.policy == "recompute" || (message.policy != "keep" && history);
+    lane.sendStages(); // of the old set, so that what follows is all of the new one
     std::unique_ptr<Lane> old;
     if (message.policy == "fork") {
         const auto free =
@@ -263,6 +269,16 @@ void Generation::stop(const std::string& reason)
     for (const auto& lane : m_lanes)
         lane->finish(reason);
     sendMemory(true);
+}
+
+void Generation::sendStages()
+{
+    const std::int64_t now = m_settings.elapsedUs();
+    if (now - m_stagesSentUs < kStagesUs)
+        return;
+    m_stagesSentUs = now;
+    for (const auto& lane : m_lanes) // together: views draw them once
+        lane->sendStages();
 }
 
 void Generation::sendMemory(bool always)

@@ -38,12 +38,13 @@ private:
     void compareDistributions(const Lane& lane);
     Lane* find(const std::string& name);
     Lane* baseline() { return find("A"); }
+    void sendStages();
     void sendMemory(bool always);
 
     GenerationSettings m_settings;
     std::vector<std::unique_ptr<Lane>> m_lanes;
     std::vector<Toggle> m_waiting; // toggles that came while the prompt was read
-    std::int64_t m_memorySentUs = 0;
+    std::int64_t m_memorySentUs = 0, m_stagesSentUs = 0;
 };
 
 /// The answer to a SetMethods that concerns nothing that runs: Applied with position -1, or Unavailable.

@@ -1,24 +1,10 @@
 #include "engine/generate/lane.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace ls {
 
 namespace {
-
-/// Adds its lifetime in microseconds.
-class Stopwatch {
-public:
-    std::int64_t us() const
-    {
-        return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - m_start)
-            .count();
-    }
-
-private:
-    std::chrono::steady_clock::time_point m_start = std::chrono::steady_clock::now();
-};
 
 KvCache emptyCache(const Model& model)
 {
@@ -46,6 +32,7 @@ Lane::Lane(const GenerationSettings& settings, std::string name, PlanPtr plan, s
         m_taps.want(probe->sites(*settings.model));
     if (comparesStreams)
         m_taps.want(streamSites(*settings.model));
+    m_stages.tokenizeNs = settings.tokenizeNs;
 }
 
 Lane::Lane(const Lane& other, std::string name)
@@ -65,7 +52,8 @@ Lane::Lane(const Lane& other, std::string name)
     , m_logprobs(other.m_logprobs)
     , m_reported(other.m_reported)
     , m_generated(other.m_generated)
-    , m_stepUs(other.m_stepUs)
+    , m_step(other.m_step)
+    , m_readNs(other.m_readNs)
     , m_ttftUs(other.m_ttftUs)
     , m_decodeUs(other.m_decodeUs)
     , m_decodeSteps(other.m_decodeSteps)
@@ -88,6 +76,7 @@ Result<at::Tensor> Lane::run(Forward& forward, KvCache& cache, int begin, int en
     input.allLogits = allLogits;
     input.taps = m_taps.empty() || !taps ? nullptr : &m_taps;
     input.interrupted = m_settings.interrupted;
+    input.clock = &m_clock;
     auto logits = forward.run(input, cache);
     if (!logits)
         m_taps.take(); // what a broken call left
@@ -146,9 +135,11 @@ void Lane::sendToken(std::int32_t id, int position, const char* origin, std::spa
 Status Lane::prefill(int count)
 {
     const int begin = m_cache.length(), end = std::min(begin + count, m_settings.promptLength);
-    const Stopwatch watch;
+    m_clock.start();
     LS_TRY(const at::Tensor logits, run(m_forward, m_cache, begin, end, true)); // [count, vocab]
-    m_stepUs += watch.us();
+    const StageTimes times = m_clock.stop();
+    m_step += times;
+    m_stages.prefill.add(end - begin, times);
     const at::Tensor logprobs = logProbabilities(logits);
     for (int position = begin; position < end; ++position) {
         std::span<const float> before; // the distribution this token would have been drawn from
@@ -160,21 +151,26 @@ Status Lane::prefill(int count)
     }
     setNext(logits.select(0, end - begin - 1), logprobs.select(0, end - begin - 1));
     readTaps(begin, end);
+    if (prefilled())
+        sendStages();
     return success();
 }
 
 void Lane::takeToken()
 {
-    const Stopwatch watch;
+    m_clock.start(&StageTimes::sampling);
     const std::int32_t id = m_sampler.take(floatsOf(m_logits));
-    m_stepUs += watch.us();
+    m_step += m_clock.stop();
+    const std::int64_t stepUs = m_step.sum() / 1000;
     m_ids.push_back(id);
     ++m_generated;
     if (m_generated == 1) {
-        m_ttftUs = m_stepUs;
+        m_ttftUs = stepUs;
     } else if (!m_changed) {
-        m_decodeUs += m_stepUs;
+        m_decodeUs += stepUs;
         ++m_decodeSteps;
+        m_stages.decode.add(1, m_step);
+        m_stages.probesNs += m_readNs;
     }
     const auto& stops = m_settings.model->config().stopIds;
     if (!m_settings.request.ignoreEos && std::find(stops.begin(), stops.end(), id) != stops.end())
@@ -183,24 +179,29 @@ void Lane::takeToken()
         m_reason = "length";
     else if (length() >= m_settings.model->info().contextLength)
         m_reason = "context";
-    sendToken(id, length() - 1, "generated", floatsOf(m_logprobs), m_stepUs, ending());
-    m_stepUs = 0;
+    sendToken(id, length() - 1, "generated", floatsOf(m_logprobs), stepUs, ending());
+    m_step = {};
+    m_readNs = 0;
     m_changed = false;
 }
 
 Status Lane::runLast()
 {
-    const Stopwatch watch;
+    m_clock.start();
     LS_TRY(const at::Tensor logits, run(m_forward, m_cache, length() - 1, length(), false));
-    m_stepUs += watch.us();
+    m_step += m_clock.stop();
     setNext(logits.select(0, 0), logProbabilities(logits).select(0, 0));
+    if (m_taps.empty())
+        return success();
+    m_clock.start();
     readTaps(length() - 1, length());
+    m_readNs += m_clock.stop().sum();
     return success();
 }
 
 Result<std::int64_t> Lane::change(PlanPtr plan, int from)
 {
-    const Stopwatch watch;
+    m_clock.start();
     Forward next(std::move(plan));
     KvCache fresh = emptyCache(*m_settings.model);
     const bool whole = from == 0; // then the old cache waits untouched until the new one is complete
@@ -228,9 +229,16 @@ Result<std::int64_t> Lane::change(PlanPtr plan, int from)
         m_cache = std::move(fresh);
     m_forward = std::move(next);
     setNext(last.select(0, 0), logProbabilities(last).select(0, 0));
-    m_stepUs += watch.us();
+    const std::int64_t cost = m_clock.stop().sum();
+    m_step.other += cost;
     m_changed = true;
-    return watch.us();
+    return cost / 1000;
+}
+
+void Lane::sendStages()
+{
+    if (m_stages != LaneStages{})
+        m_settings.emit(Stages{m_settings.request.requestId, m_name, std::exchange(m_stages, {})});
 }
 
 void Lane::finish(const std::string& reason)
@@ -238,6 +246,7 @@ void Lane::finish(const std::string& reason)
     if (m_done)
         return;
     m_done = true;
+    sendStages();
     const double rate = m_decodeUs > 0 ? 1e6 * m_decodeSteps / double(m_decodeUs) : 0.0;
     m_settings.emit(LaneDone{m_settings.request.requestId, m_name, reason, m_generated, m_ttftUs, rate});
 }

@@ -24,6 +24,7 @@ struct GenerationSettings {
     Emit emit;
     std::function<bool()> interrupted; ///< asked between blocks and between lanes
     std::function<std::int64_t()> elapsedUs;
+    std::int64_t tokenizeNs = 0; ///< from what the user wrote to ids
 };
 
 /// One sequence under one plan: ids, cache, the distribution of the next token, probes.
@@ -52,6 +53,8 @@ public:
     /// Continues under another plan from the next token on: positions from `from` on run again, the distribution of
     /// the next token is that of the new plan. On an error the lane is as before. Result: microseconds it took.
     Result<std::int64_t> change(PlanPtr plan, int from);
+    /// Sends Stages, if there is something to tell.
+    void sendStages();
     /// Sends LaneDone once.
     void finish(const std::string& reason);
     void finish() { finish(m_reason); } ///< with the reason takeToken() found
@@ -83,7 +86,10 @@ private:
     at::Tensor m_logits, m_logprobs; // [vocab] float32 of the next token; undefined before the first call
     int m_reported = 0;              // positions whose taps were sent
     int m_generated = 0;
-    std::int64_t m_stepUs = 0; // since the last token: forward and sampling
+    StageClock m_clock;
+    StageTimes m_step;         // since the last token: forward and sampling
+    std::int64_t m_readNs = 0; // since the last token: probes
+    LaneStages m_stages;       // since the last Stages
     std::int64_t m_ttftUs = 0;
     std::int64_t m_decodeUs = 0;
     int m_decodeSteps = 0;

@@ -9,6 +9,7 @@
 #include "engine/forward/linear.h"
 #include "engine/forward/mlp.h"
 #include "engine/forward/rotary_angles.h"
+#include "engine/forward/stage_clock.h"
 #include "engine/forward/vocabulary.h"
 
 #include "kernels/cpu/cache_write.h"

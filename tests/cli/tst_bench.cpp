@@ -18,6 +18,7 @@ private Q_SLOTS:
     void csv_hasAColumnForEachName();
     void sql_isReadByADatabase();
     void markdown_isATable();
+    void stages_addUpToTheWhole();
     void compare_printsRatios_data();
     void compare_printsRatios();
     void compare_tellsWhatIsWrong_data();
@@ -217,6 +218,38 @@ void TestBench::markdown_isATable()
         QCOMPARE(line.count('|'), lines[0].count('|'));
     QVERIFY(lines[2].contains("pp8 @ d16"));
     QVERIFY(lines[3].contains("pp8+tg4 @ d16"));
+}
+
+void TestBench::stages_addUpToTheWhole()
+{
+    const QStringList stages{"embed", "qkv", "attention", "output", "mlp", "unembed", "sampling", "hooks", "other"};
+    for (const QJsonObject& row : bench({"-p", "8", "-n", "4", "-o", "jsonl"}).jsonLines()) { // asked for or not
+        double sum = 0;
+        for (const QString& stage : stages)
+            sum += row["stages_ns"][stage].toDouble();
+        QCOMPARE(row["stages_ns"].toObject().size(), stages.size());
+        QVERIFY(std::abs(sum / row["avg_ns"].toDouble() - 1) < 1e-6);
+    }
+    const QList<QByteArray> csv = bench({"-n", "0", "--stages", "-o", "csv"}).out.trimmed().split('\n');
+    const QList<QByteArray> names = csv[0].split(','), values = csv[1].split(',');
+    QVERIFY(names.endsWith("other_ns"));
+    QVERIFY(!bench({"-n", "0", "-o", "csv"}).out.contains("other_ns"));
+    QVERIFY(values[values.size() - stages.size() + 4].toLongLong() > 0); // the MLP, with the others at the end
+
+    const QList<QByteArray> lines = bench({"-p", "8", "-n", "4", "--stages"}).out.trimmed().split('\n');
+    const auto title = lines.indexOf("ms per token by stage");
+    QCOMPARE(title, 5); // behind the table of speeds and an empty line
+    QCOMPARE(lines.size(), title + 2 + 4);
+    const QList<QByteArray> head = lines[title + 2].split('|'), row = lines[title + 5].split('|');
+    QCOMPARE(row.size(), head.size());
+    QCOMPARE(row[3].trimmed(), QByteArray("tg4"));
+    double sum = 0;
+    for (int i = 0; i < stages.size(); ++i) {
+        QCOMPARE(head[4 + i].trimmed(), stages[i].toUtf8());
+        sum += row[4 + i].toDouble();
+    }
+    QVERIFY(std::abs(sum - row[4 + stages.size()].toDouble()) < 1e-3);
+    QVERIFY(std::abs(sum / (1000.0 / 60) - 1) < 0.02); // ms of the fake's made-up speed
 }
 
 void TestBench::compare_printsRatios_data()

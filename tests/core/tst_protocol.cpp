@@ -37,6 +37,18 @@ void TestProtocol::message_survivesTheWire()
     QCOMPARE(std::get<Tap>(event.value()), tap);
     QCOMPARE(std::get<Tap>(event.value()).value.floats(), values);
     QCOMPARE(requestIdOf(event.value()), 3u);
+
+    LaneStages since{1234, {25, {}}, {7, {}}, 99};
+    std::int64_t value = 1'000'000'000'000; // each another one, so that none can be taken for its neighbour
+    for (const NamedStage& stage : kStages) {
+        since.prefill.ns.*stage.stage = ++value;
+        since.decode.ns.*stage.stage = ++value;
+    }
+    const Stages stages{4, "B", since};
+    const auto times = decodeEngineMessage(encode(EngineMessage(stages)));
+    QVERIFY(times.ok());
+    QCOMPARE(std::get<Stages>(times.value()), stages);
+    QCOMPARE(requestIdOf(times.value()), 4u);
 }
 
 /// A template may write a map into the prompt: another order is another prompt.

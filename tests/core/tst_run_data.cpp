@@ -2,6 +2,8 @@
 
 #include <QtTest>
 
+#include <limits>
+
 using namespace ls;
 
 /// What each engine message does to the data that views show.
@@ -15,6 +17,9 @@ private Q_SLOTS:
     void text_leavesThePromptOut();
     void tap_isFoundByOutputAndPosition();
     void fork_keepsThePastAndTheOldMethods();
+    void stages_addUpAndStartAgainAfterASwitch();
+    void stages_thatCannotBe_areRefused_data();
+    void stages_thatCannotBe_areRefused();
     void message_endsTheRun_data();
     void message_endsTheRun();
     void message_saysNothingAboutARun_data();
@@ -122,6 +127,51 @@ void TestRunData::fork_keepsThePastAndTheOldMethods()
     QCOMPARE(m_run.currentMethods("B"), second);
     QCOMPARE(m_run.toggles.size(), 2u);
     QCOMPARE(m_run.toggles[1], (ToggleData{"B", 2, "fork", 20, second, "C"}));
+}
+
+void TestRunData::stages_addUpAndStartAgainAfterASwitch()
+{
+    const auto decode = [](std::int64_t tokens, std::int64_t mlp) {
+        LaneStages out;
+        out.decode = {tokens, {.attention = 3 * tokens, .mlp = mlp}};
+        out.probesNs = 7;
+        return EngineMessage(Stages{1, "B", out});
+    };
+    LaneStages prompt;
+    prompt.tokenizeNs = 40;
+    prompt.prefill = {2, {.qkv = 500}};
+    QVERIFY(m_run.apply(Stages{1, "B", prompt}));
+    QVERIFY(m_run.apply(decode(2, 100)));
+    QVERIFY(m_run.apply(decode(3, 60)));
+    const LaneStages& stages = m_run.lane("B")->stages;
+    QCOMPARE(stages, (LaneStages{40, {2, {.qkv = 500}}, {5, {.attention = 15, .mlp = 160}}, 14}));
+    QCOMPARE(stages.decode.ns.sum(), 175);
+    QCOMPARE(m_run.lane("A")->stages, LaneStages{});
+
+    QVERIFY(m_run.apply(Applied{6, 1, "B", 2, "fork", "C", 20, {{"layer_skip", {{"blocks", {3}}}}}}));
+    QCOMPARE(m_run.lane("C")->stages.decode.tokens, 5); // goes on with the old set
+    QCOMPARE(m_run.lane("B")->stages, (LaneStages{40, {2, {.qkv = 500}}, {}, 0}));
+    QVERIFY(m_run.apply(decode(1, 9)));
+    QCOMPARE(m_run.lane("B")->stages.decode, (StageSums{1, {.attention = 3, .mlp = 9}}));
+}
+
+void TestRunData::stages_thatCannotBe_areRefused_data()
+{
+    QTest::addColumn<EngineMessage>("message");
+    const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    QTest::newRow("a negative time") << EngineMessage(Stages{1, "A", {0, {}, {1, {.mlp = -1}}, 0}});
+    QTest::newRow("a negative count") << EngineMessage(Stages{1, "A", {0, {-1, {}}, {}, 0}});
+    QTest::newRow("a time longer than any") << EngineMessage(Stages{1, "A", {most, {}, {}, 0}});
+    QTest::newRow("a sum that would not fit") << EngineMessage(Stages{1, "A", {0, {}, {1, {.mlp = most}}, 0}});
+}
+
+void TestRunData::stages_thatCannotBe_areRefused()
+{
+    QFETCH(EngineMessage, message);
+    QVERIFY(m_run.apply(Stages{1, "A", {0, {}, {1, {.mlp = 5}}, 0}}));
+    const RunData before = m_run;
+    QVERIFY(!m_run.apply(message));
+    QCOMPARE(m_run, before);
 }
 
 void TestRunData::message_endsTheRun_data()

@@ -26,6 +26,8 @@ private Q_SLOTS:
     void reopened_equalsTheLiveOne();
     void inMemory_writesNothingUntilSaved();
     void saveAs_replacesOnlyByAWholeFile();
+    void olderFile_isBroughtUp_data();
+    void olderFile_isBroughtUp();
     void create_isRefused_data();
     void create_isRefused();
     void open_isRefused_data();
@@ -100,8 +102,11 @@ void fill(Session& session)
             session.record(run, Tap{1, lane, position, "big", TensorBlob::fromFloats({20, 100}, large), {}});
         }
     session.record(run, Divergence{1, "B", 4});
+    for (const char* lane : {"A", "B"})
+        session.record(run, Stages{1, lane, {420'000, {2, {.qkv = 900}}, {3, {.attention = 70, .other = 1}}, 50}});
     session.record(run, Applied{2, 1, "B", 5, "fork", "C", 1234, {{"layer_skip", {{"blocks", {1}}}}}});
     session.record(run, token("C", 5));
+    session.record(run, Stages{1, "B", {0, {}, {1, {.mlp = 33}}, 0}});
     session.record(run, Memory{1, 1'000'000, 500, {"A", "B"}, {1, 2}, {0, 3}});
     for (const char* lane : {"A", "B", "C"})
         session.record(run, LaneDone{1, lane, "eos", 4, 55'000, 29.75});
@@ -282,6 +287,38 @@ void TestSession::saveAs_replacesOnlyByAWholeFile()
     compare(*left.value(), *saved.value());
 }
 
+void TestSession::olderFile_isBroughtUp_data()
+{
+    QTest::addColumn<bool>("readOnly");
+    QTest::newRow("for writing") << false;
+    QTest::newRow("read-only") << true;
+}
+
+/// A file of schema 1, which knew no times of stages: everything else is there, and writing goes on.
+void TestSession::olderFile_isBroughtUp()
+{
+    QFETCH(bool, readOnly);
+    auto written = Session::create(file());
+    QVERIFY(written.ok());
+    fill(*written.value());
+    QVERIFY(written.value()->flush().ok());
+    std::vector<RunData> expected;
+    for (const RunData* run : written.value()->runs()) {
+        expected.push_back(*run);
+        for (LaneData& lane : expected.back().lanes)
+            lane.stages = {};
+    }
+    written.value().reset();
+    QVERIFY(execute(file(), "ALTER TABLE lane DROP COLUMN stages_json; PRAGMA user_version = 1"));
+    auto opened = Session::open(file(), readOnly);
+    QVERIFY2(opened.ok(), opened.ok() ? "" : opened.error().detail.c_str());
+    QCOMPARE(opened.value()->runs().size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        QCOMPARE(*opened.value()->runs()[i], expected[i]);
+    opened.value().reset();
+    QCOMPARE(query(file(), "PRAGMA user_version"), readOnly ? QStringLiteral("1") : QStringLiteral("2"));
+}
+
 void TestSession::create_isRefused_data()
 {
     QTest::addColumn<QString>("name");
@@ -324,6 +361,10 @@ void TestSession::open_isRefused_data()
     QTest::newRow("a table is missing") << "DROP TABLE token" << int(Errc::SessionDamaged);
     QTest::newRow("a token is missing") << "DELETE FROM token WHERE idx = 1" << int(Errc::SessionDamaged);
     QTest::newRow("a lane is missing") << "DELETE FROM lane WHERE id = 2" << int(Errc::SessionDamaged);
+    QTest::newRow("a time that cannot be")
+        << "UPDATE lane SET stages_json = '{\"decode\": {\"tokens\": -4}}'" << int(Errc::SessionDamaged);
+    QTest::newRow("a time that is none") << "UPDATE lane SET stages_json = '{\"decode\": 4}'"
+                                         << int(Errc::SessionDamaged);
     QTest::newRow("a model is missing") << "DELETE FROM model" << int(Errc::SessionDamaged);
     QTest::newRow("a tap's shape lies") << "UPDATE tap SET shape = '4'" << int(Errc::SessionDamaged);
     QTest::newRow("a tap's shape is huge") << "UPDATE tap SET shape = '99999999999,99'" << int(Errc::SessionDamaged);

@@ -8,6 +8,8 @@
 #include "tests/support/desktop.h"
 #include "tests/support/test_model.h"
 #include "ui/models/run_values.h"
+#include "ui/models/stage_bars.h"
+#include "ui/plots/qcustomplot_include.h"
 #include "ui/shell/picture.h"
 
 #include <ATen/ops/softmax.h>
@@ -39,6 +41,7 @@ private Q_SLOTS:
     void everyMethodActsOnTheNextToken();
     void undoAndRedoAreSentToo();
     void viewsEqualTheModel();
+    void timelineIsThatOfTheSteps();
     void looksRight_data();
     void looksRight();
     void savesQuitsAndReopensWithoutAnEngine();
@@ -251,6 +254,39 @@ void TestMainJob::viewsEqualTheModel()
                                   QStringLiteral("captured"), 5000);
 }
 
+/// The bars of the stages add up to the steps as the tokens time them, and are drawn as the engine sent them.
+void TestMainJob::timelineIsThatOfTheSteps()
+{
+    const RunData& run = *m_desktop->workbench.run();
+    const StageSums& decode = lane("A").stages.decode;
+    double steps = 0;
+    int count = 0;
+    for (int i = lane("A").promptTokens() + 1; i < int(lane("A").tokens.size()); ++i, ++count)
+        steps += double(lane("A").tokens[std::size_t(i)].stepUs) / 1000;
+    QCOMPARE(decode.tokens, count);
+    QVERIFY(std::abs(double(decode.ns.sum()) / 1e6 - steps) < 1e-3 * count); // tokens hold whole microseconds
+    QVERIFY(lane("A").stages.prefill.tokens == lane("A").promptTokens() && lane("A").stages.tokenizeNs > 0);
+    QVERIFY(decode.ns.attention > 0 && decode.ns.mlp > 0 && decode.ns.unembed > 0 && decode.ns.hooks > 0);
+    // B's means are those of the methods it ended with
+    const int since = run.toggles.back().position;
+    QCOMPARE(lane("B").stages.decode.tokens, int(lane("B").tokens.size()) - since - 1); // less the step of the switch
+
+    m_desktop->window.setLayoutName(QStringLiteral("accelerate"));
+    auto* plot = m_desktop->find<QCustomPlot>(QStringLiteral("speed.stages.plot"));
+    QTRY_COMPARE_WITH_TIMEOUT(m_desktop->find<QWidget>(QStringLiteral("panel.speed.stages"))->property("state"),
+                              QVariant(QStringLiteral("captured")), 5000);
+    const auto bars = stageBars(run);
+    QVERIFY(!bars.empty());
+    for (int i = 0; i < plot->plottableCount(); ++i) {
+        auto* drawn = qobject_cast<QCPBars*>(plot->plottable(i));
+        for (const QCPBarsData& bar : *drawn->data()) {
+            const LaneData* shown = run.lane(bars.at(std::size_t(bar.key)).lane.toStdString());
+            const StageSums& sums = shown->stages.decode;
+            QCOMPARE(bar.value, double(sums.ns.*kStages.at(std::size_t(i)).stage) * 1e-6 / double(sums.tokens));
+        }
+    }
+}
+
 void TestMainJob::looksRight_data()
 {
     QTest::addColumn<QSize>("size");
@@ -297,6 +333,10 @@ void TestMainJob::savesQuitsAndReopensWithoutAnEngine()
     QVERIFY(m_desktop->workbench.run()->lanes == m_shown.lanes);
     QVERIFY(m_desktop->workbench.run()->toggles == m_shown.toggles);
     QVERIFY(m_desktop->workbench.desk() == m_shownDesk);
+    m_desktop->window.setLayoutName(QStringLiteral("accelerate"));
+    QTRY_COMPARE_WITH_TIMEOUT(m_desktop->find<QWidget>(QStringLiteral("panel.speed.stages"))->property("state"),
+                              QVariant(QStringLiteral("captured")), 5000);
+    m_desktop->window.setLayoutName(QStringLiteral("inspect"));
     m_desktop->workbench.select({QStringLiteral("A"), 20, 14, -1});
     for (const char* panel : {"panel.logitLens", "panel.punctuation", "panel.safety", "panel.dashboard", "panel.model"})
         QTRY_COMPARE_WITH_TIMEOUT(m_desktop->find<QWidget>(QLatin1String(panel))->property("state").toString(),

@@ -139,7 +139,7 @@ def cbor(x):
 def protocol_seeds():
     tensor = {"dtype": "f32", "shape": [2], "data": struct.pack("<2f", 1.5, -2)}
     messages = [
-        {"type": "hello", "version": 2, "client": "x"},
+        {"type": "hello", "version": 3, "client": "x"},
         {"type": "open_model", "request_id": 1, "path": "/m.gguf", "device": "cpu", "dtype": "float32",
          "context_length": 0, "threads": 0},
         {"type": "generate", "request_id": 2, "prompt": {"text": "a", "messages": "[{\"role\": \"user\"}]", "ids": [1]},
@@ -150,13 +150,16 @@ def protocol_seeds():
         {"type": "set_methods", "request_id": 3, "lane": "B", "methods": [], "policy": "auto"},
         {"type": "cancel", "request_id": 4, "target": 2}, {"type": "shutdown"},
         {"type": "tokenize", "request_id": 5, "texts": ["a", "b"], "special": True, "path": ""},
-        {"type": "ready", "version": 2, "engine": "e", "devices": [{"id": "cpu", "title": "CPU", "available": True}]},
+        {"type": "ready", "version": 3, "engine": "e", "devices": [{"id": "cpu", "title": "CPU", "available": True}]},
         {"type": "token", "request_id": 2, "lane": "A", "position": 3, "id": 17, "text": "x", "origin": "generated",
          "logprob": -0.5, "entropy": 1.5, "top": [{"id": 1, "text": "y", "logprob": -1.0}], "time_us": 9, "step_us": 8},
         {"type": "tap", "request_id": 2, "lane": "A", "position": 3, "output": "resid_norm", "value": tensor,
          "texts": ["a"]},
         {"type": "failed", "request_id": 2, "code": "internal", "message": "m", "hint": "h", "detail": "d"},
         {"type": "experiment_row", "request_id": 6, "index": 0, "row": {"a": [1, None, 2.5, True, {"b": "c"}]}},
+        {"type": "stages", "request_id": 2, "lane": "A", "since": {
+            "tokenize_ns": 5, "prefill": {"tokens": 3, "ns": {"qkv": 70, "attention": 8}},
+            "decode": {"tokens": 2, "ns": {"mlp": 900, "other": 1}}, "probes_ns": 0}},
         {"type": "lane_done", "request_id": 2, "lane": "A", "reason": "eos", "generated": 2},
     ]
     for message in messages:

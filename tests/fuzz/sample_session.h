@@ -43,6 +43,7 @@ inline void fillSession(Session& session)
         }
     session.record(run, Divergence{1, "B", 2});
     session.record(run, Applied{2, 1, "B", 2, "keep", "", 1234, {{"layer_skip", {{"blocks", {1}}}}}});
+    session.record(run, Stages{1, "B", {420'000, {1, {}}, {2, {.qkv = 700, .mlp = 900}}, 50}});
     session.record(run, Memory{1, 1'000'000, 500, {"A", "B"}, {1, 2}, {0, 3}});
     for (const char* lane : {"A", "B"})
         session.record(run, LaneDone{1, lane, "eos", 2, 55'000, 29.75});

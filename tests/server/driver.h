@@ -22,6 +22,7 @@ struct Answer {
     std::vector<Unavailable> refused;
     std::vector<Divergence> divergences;
     std::map<std::string, LaneDone> lanes;
+    std::map<std::string, std::vector<LaneStages>> stages; ///< by lane, as they came
     std::map<std::string, TensorBlob> tensors;
     std::vector<nlohmann::json> rows;
     std::optional<GenerationStarted> started;
@@ -77,6 +78,8 @@ inline Answer follow(EngineProcess& engine, std::uint32_t request,
             answer.refused.push_back(*refused);
         else if (const auto* divergence = std::get_if<Divergence>(&message))
             answer.divergences.push_back(*divergence);
+        else if (const auto* stages = std::get_if<Stages>(&message))
+            answer.stages[stages->lane].push_back(stages->since);
         else if (const auto* lane = std::get_if<LaneDone>(&message))
             answer.lanes[lane->lane] = *lane;
         else if (const auto* tensor = std::get_if<Tensor>(&message))

@@ -98,6 +98,37 @@ private Q_SLOTS:
         QCOMPARE(tokens[std::size_t(answer.started->promptTokens)].stepUs, answer.lanes.at("A").ttftUs);
     }
 
+    void stages_areAllOfTheTime()
+    {
+        Generate generate = plain(24);
+        generate.lanes = {{"A", {}}, {"B", {{"layer_skip", {{"attention", {4, 9}}}}}}};
+        generate.probes = {"layer_norms"};
+        const Answer answer = request(*m_engine, generate);
+        for (const char* name : {"A", "B"}) {
+            LaneStages sums;
+            for (const LaneStages& since : answer.stages.at(name))
+                sums += since;
+            QVERIFY(sums.valid());
+            QVERIFY(sums.tokenizeNs > 0);
+            QCOMPARE(sums.prefill.tokens, answer.started->promptTokens);
+            QCOMPARE(sums.decode.tokens, 23); // the first one's step is the prefill
+            const auto& tokens = answer.tokens.at(name);
+            std::int64_t stepsNs = 0;
+            for (std::size_t i = std::size_t(answer.started->promptTokens) + 1; i < tokens.size(); ++i)
+                stepsNs += 1000 * tokens[i].stepUs;
+            const std::int64_t cutOff = sums.decode.ns.sum() - stepsNs; // whole microseconds in the tokens
+            QVERIFY2(cutOff >= 0 && cutOff < 23 * 1000, qPrintable(QString::number(cutOff)));
+            QVERIFY(sums.prefill.ns.sum() / 1000 <= answer.lanes.at(name).ttftUs);
+            for (const NamedStage& stage : kStages) {
+                QVERIFY2(sums.decode.ns.*stage.stage > 0, stage.key);
+                QVERIFY2(sums.prefill.ns.*stage.stage > 0 || stage.stage == &StageTimes::sampling, stage.key);
+            }
+            QVERIFY(sums.probesNs > 0);
+            // one after the prompt, one at the end, at most ten a second
+            QVERIFY(std::int64_t(answer.stages.at(name).size()) <= 2 + tokens.back().timeUs / 100'000);
+        }
+    }
+
     void promptLogprobs_equalCapture()
     {
         Capture capture;

@@ -1,5 +1,7 @@
 #include "tests/support/fake_experiments.h"
 
+#include "core/protocol/fields.h"
+
 #include "core/certificate/certificate.h"
 #include "tests/support/fake_model.h"
 
@@ -171,11 +173,14 @@ Result<json> bench(const RunExperiment& request, const Say& say)
                 const int tokens = tokensOf(test);
                 const double rate = (test.starts_with("pp") ? 900.0 : 60.0) * (keyOf(request.params, lane) ? 1.2 : 1.0);
                 const double wobble = 1.0 + 0.02 * (unit(mix(std::uint64_t(repetition), lane[0])) - 0.5);
+                const double seconds = tokens / rate * wobble;
+                const StageTimes stages = stagesOf(std::int64_t(1e9 * seconds), keyOf(request.params, lane));
                 if (!rows.add({{"lane", lane},
                                {"test", test},
                                {"repetition", repetition},
-                               {"seconds", tokens / rate * wobble},
-                               {"tokens", tokens}}))
+                               {"seconds", seconds},
+                               {"tokens", tokens},
+                               {"stages_ns", fields::toJson(stages)}}))
                     return cancelled();
             }
     return json{{"device", "cpu"}, {"dtype", "float32"}, {"threads", 2}};

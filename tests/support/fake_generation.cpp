@@ -57,7 +57,7 @@ Generation::Generation(const Options& options, const ModelInfo& model, const Gen
     , m_start(Clock::now())
 {
     for (const LaneSpec& spec : request.lanes)
-        m_lanes.push_back({spec.name, spec.methods, {}, 0, 0, 0, false, {}});
+        m_lanes.push_back({spec.name, spec.methods, {}, 0, 0, 0, false, {}, {}});
 }
 
 std::int64_t Generation::elapsedUs() const
@@ -93,6 +93,7 @@ void Generation::run(Inbox& inbox, const std::function<void(const ClientMessage&
         last = now;
     }
     for (Lane& lane : m_lanes) {
+        sayStages(lane);
         const double rate = lane.decodeUs > 0 ? (lane.generated - 1) * 1e6 / double(lane.decodeUs) : 0.0;
         say(LaneDone{m_request.requestId, lane.name, lane.reason.empty() ? "stopped" : lane.reason, lane.generated,
                      lane.ttftUs, rate});
@@ -127,6 +128,17 @@ void Generation::sayPrompt()
                       0});
             sayTaps(lane, position);
         }
+    for (Lane& lane : m_lanes) {
+        lane.stages.tokenizeNs = 420'000;
+        lane.stages.prefill.add(int(m_promptIds.size()), stagesOf(12'500'000, lane.key()));
+        sayStages(lane);
+    }
+}
+
+void Generation::sayStages(Lane& lane) const
+{
+    if (lane.stages != LaneStages{})
+        say(Stages{m_request.requestId, lane.name, std::exchange(lane.stages, {})});
 }
 
 void Generation::step(std::int64_t stepUs)
@@ -138,6 +150,9 @@ void Generation::step(std::int64_t stepUs)
         }
     if (m_lanes[0].generated % 20 == 1)
         sayMemory();
+    for (Lane& lane : m_lanes)
+        if (lane.generated % 4 == 0)
+            sayStages(lane);
 }
 
 void Generation::sayTaps(const Lane& lane, int position)
@@ -180,10 +195,13 @@ void Generation::takeToken(Lane& lane, const Lane* baseline, std::int64_t stepUs
     }
     lane.ids.push_back(id);
     ++lane.generated;
-    if (lane.generated == 1)
+    if (lane.generated == 1) {
         lane.ttftUs = stepUs;
-    else
+    } else {
         lane.decodeUs += stepUs;
+        lane.stages.decode.add(1, stagesOf(stepUs * 1000, lane.key()));
+        lane.stages.probesNs += 1000 * std::int64_t(m_request.probes.size());
+    }
     say(Token{m_request.requestId, lane.name, position, id, eos ? std::string() : piece(id), "generated",
               float(distribution.logprobs[drawn]), float(distribution.entropy()), distribution.top(m_request.topK),
               elapsedUs(), stepUs});
@@ -218,6 +236,7 @@ void Generation::applyToggle(const SetMethods& set)
                     set.methods};
     if (applied.policy == "recompute")
         applied.costUs = std::int64_t(lane->ids.size()) * 100;
+    sayStages(*lane);
     std::optional<Lane> old;
     if (applied.policy == "fork") {
         old = *lane;

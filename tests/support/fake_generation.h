@@ -30,6 +30,7 @@ private:
         std::int64_t ttftUs = 0, decodeUs = 0;
         bool diverged = false;
         std::string reason;
+        LaneStages stages; ///< not yet said
         std::uint64_t key() const { return methodKey(methods); }
     };
 
@@ -37,6 +38,7 @@ private:
     void step(std::int64_t stepUs);
     void takeToken(Lane& lane, const Lane* baseline, std::int64_t stepUs);
     void sayTaps(const Lane& lane, int position);
+    void sayStages(Lane& lane) const;
     void sayMemory() const;
     void applyToggle(const SetMethods& set);
     std::int64_t elapsedUs() const;

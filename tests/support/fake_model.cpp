@@ -132,6 +132,21 @@ std::string decode(std::span<const std::int32_t> ids)
     return text;
 }
 
+StageTimes stagesOf(std::int64_t ns, std::uint64_t key)
+{
+    StageTimes out;
+    out.embed = ns / 100;
+    out.qkv = ns * 18 / 100;
+    out.attention = ns * (key == 0 ? 20 : 8) / 100;
+    out.output = ns * 9 / 100;
+    out.mlp = ns * 38 / 100;
+    out.unembed = ns * 10 / 100;
+    out.sampling = ns * 2 / 100;
+    out.hooks = key == 0 ? 0 : ns * 3 / 100;
+    out.other = ns - out.sum();
+    return out;
+}
+
 std::uint64_t methodKey(const MethodSet& methods)
 {
     if (methods.empty())

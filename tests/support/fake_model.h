@@ -25,6 +25,10 @@ bool known(std::int32_t id);
 /// Key of a method set: 0 for the dense one. Equal sets have equal keys.
 std::uint64_t methodKey(const MethodSet& methods);
 
+/// A span of time in parts of a fixed ratio; a lane with methods spends less in attention. What does not come out even
+/// is the rest.
+StageTimes stagesOf(std::int64_t ns, std::uint64_t key);
+
 /// Distribution over the candidates for the token after `ids`; sorted by id. `key` moves it away from the dense one.
 struct Distribution {
     std::vector<std::int32_t> ids;

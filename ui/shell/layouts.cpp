@@ -15,7 +15,8 @@ namespace {
 using Group = std::vector<const char*>;
 struct Row {
     Group docks;
-    int height; ///< px; 0 = an equal share of what is left
+    int height;         ///< px; 0 = an equal share of what is left
+    bool joins = false; ///< where the window is not tall, its docks are tabs of the row above
 };
 struct Layout {
     Group left;
@@ -30,7 +31,8 @@ const Layout& layoutOf(const QString& name)
     static const std::map<QString, Layout> layouts{
         {QStringLiteral("inspect"),
          {{"model"}, {{"methods"}, {"logitLens"}}, {{{"punctuation", "safety"}, 400}, {{"dashboard"}, 236}}}},
-        {QStringLiteral("accelerate"), {{"model"}, {{"methods"}}, {{{"speed"}, 240}, {{"dashboard"}, 250}}}},
+        {QStringLiteral("accelerate"),
+         {{"model"}, {{"methods"}}, {{{"speed"}, 196}, {{"speed.stages"}, 204, true}, {{"dashboard"}, 212}}}},
         {QStringLiteral("steer"), {{"model"}, {{"methods"}}, {{{"steering", "safety"}, 400}, {{"dashboard"}, 236}}}},
         {QStringLiteral("compare"),
          {{"session"}, {{"accuracy"}}, {{{"compareText"}, 240}, {{"compareStreams"}, 0}}, {"experiments"}, false}},
@@ -40,6 +42,8 @@ const Layout& layoutOf(const QString& name)
 }
 
 constexpr int kFootHeight = 210;
+constexpr int kTall = 960; // from here on a third row leaves room for the lanes
+constexpr int kTabs = 32;
 constexpr int kBars = 130; // menu, run bar, status bar and the gaps between
 
 /// Puts docks into an area: groups follow each other along `direction`; docks of a group are tabs, or stand across it.
@@ -126,8 +130,17 @@ void applyLayout(QMainWindow* window, const std::map<QString, QDockWidget*>& doc
     window->setCorner(Qt::TopRightCorner, Qt::RightDockWidgetArea);
     window->setCorner(Qt::BottomRightCorner, layout.foot.empty() ? Qt::RightDockWidgetArea : Qt::BottomDockWidgetArea);
     Placer placer(window, docks);
-    std::vector<Group> rows;
+    std::vector<Row> stacked;
     for (const Row& row : layout.centre)
+        if (row.joins && window->height() < kTall) {
+            Row& above = stacked.back();
+            above.docks.insert(above.docks.end(), row.docks.begin(), row.docks.end());
+            above.height = std::max(above.height, row.height) + kTabs;
+        } else {
+            stacked.push_back(row);
+        }
+    std::vector<Group> rows;
+    for (const Row& row : stacked)
         rows.push_back(row.docks);
     const auto left = placer.place(Qt::LeftDockWidgetArea, {layout.left}, Qt::Vertical, false);
     const auto right = placer.place(Qt::RightDockWidgetArea, layout.right, Qt::Vertical, narrow || low);
@@ -156,12 +169,12 @@ void applyLayout(QMainWindow* window, const std::map<QString, QDockWidget*>& doc
         heights << room * 46 / 100;
     } else {
         int fixed = foot.isEmpty() ? 0 : scaled(kFootHeight), open = 0;
-        for (const Row& row : layout.centre) {
+        for (const Row& row : stacked) {
             fixed += scaled(row.height);
             open += row.height == 0;
         }
-        for (int i = 0; i < centre.size() && i < int(layout.centre.size()); ++i) {
-            const int height = scaled(layout.centre[std::size_t(i)].height);
+        for (int i = 0; i < centre.size() && i < int(stacked.size()); ++i) {
+            const int height = scaled(stacked[std::size_t(i)].height);
             heights << (height > 0 ? height : std::max(120, (room - fixed) / std::max(1, open)));
         }
     }

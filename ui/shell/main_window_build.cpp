@@ -17,6 +17,7 @@
 #include "ui/panels/safety_panel.h"
 #include "ui/panels/session_panel.h"
 #include "ui/panels/speed_panel.h"
+#include "ui/panels/stage_panel.h"
 #include "ui/panels/steering_panel.h"
 #include "ui/shell/banner.h"
 #include "ui/shell/layouts.h"
@@ -226,6 +227,7 @@ void MainWindow::buildDocks()
     addPanel(new SteeringPanel(m_workbench));
     addPanel(m_report = new ReportPanel(m_workbench));
     addPanel(new SpeedPanel(m_workbench));
+    addPanel(new StagePanel(m_workbench));
     addPanel(new SessionPanel(m_workbench));
     addPanel(new CompareTextPanel(m_workbench));
     addPanel(new CompareStreamsPanel(m_workbench));
