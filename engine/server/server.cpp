@@ -5,6 +5,7 @@
 #include "engine/evaluate/text_requests.h"
 #include "engine/experiment/experiment.h"
 #include "engine/forward/plan.h"
+#include "engine/forward/sequence.h"
 #include "engine/generate/generation.h"
 #include "engine/server/cuda_module.h"
 #include "engine/server/process_info.h"
@@ -184,10 +185,12 @@ Status Server::handle(const OpenModel& open)
         if (!m_model)
             return;
         forgetPlans(); // they would keep the old model in memory beside the new one
+        m_device.reset();
         m_model.reset();
         m_out.send(ModelClosed{open.requestId});
     };
     LS_TRY(m_model, Model::open(open.path, options));
+    m_device = std::make_shared<CpuForwardDevice>();
     const auto elapsed = std::chrono::steady_clock::now() - start;
     m_out.send(ModelReady{open.requestId, m_model->info(),
                           std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()});
@@ -211,7 +214,8 @@ Status Server::handle(const Generate& generate)
     Running running(m_inbox, generate.requestId);
     LS_TRY(const auto generation,
            Generation::start(
-               m_model, generate, [this](EngineMessage message) { m_out.send(message); }, interruptedBy(running.job)));
+               m_model, m_device, generate, [this](EngineMessage message) { m_out.send(message); },
+               interruptedBy(running.job)));
     m_generation = generation.get();
     m_paused = false;
     Status status = success();
@@ -265,7 +269,7 @@ Status Server::handle(const SetMethods& methods)
 {
     LS_CHECK(needModel());
     if (!m_generation || !m_generation->setMethods(methods))
-        m_out.send(checkMethods(m_model, methods));
+        m_out.send(checkMethods(m_model, *m_device, methods));
     return success();
 }
 
