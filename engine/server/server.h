@@ -42,6 +42,7 @@ private:
     Status handle(const Shutdown& shutdown);
 
     Status needModel() const;
+    Status needCpu(const char* what) const;
     /// Answers what may be answered in the middle of something longer.
     void serveShort();
     bool checkpoint(const Job& job);

@@ -39,8 +39,10 @@ std::string runDecoder(TinyShape shape)
     if (!device)
         return problem;
     ls::cuda::Decoder decoder(*device);
-    int plan = -1;
+    int plan = -1, sequence = -1;
     if (problem = decoder.load(model.description); !problem.empty())
+        return problem;
+    if (problem = decoder.addSequence(shape.capacity, sequence); !problem.empty())
         return problem;
     if (problem = decoder.addPlan({}, plan); !problem.empty())
         return problem;

@@ -40,10 +40,12 @@ private:
 };
 
 /// NotSupported names what the module lacks: pruned weights, silenced heads, top-k attention, edits elsewhere than
-/// after a block or only at some tokens, a window that only generated tokens have.
+/// after a block or only at some tokens of the prompt, a window that only generated tokens have.
 class CudaPlan {
 public:
-    static Result<std::unique_ptr<CudaPlan>> of(PlanPtr plan);
+    /// `promptLength`: where generated tokens begin. With streams, the stream before the first block and after every
+    /// block is tapped.
+    static Result<std::unique_ptr<CudaPlan>> of(PlanPtr plan, int promptLength = 0, bool streams = false);
 
     const LsCudaPlan& description() const { return m_description; }
 
@@ -57,6 +59,7 @@ private:
     LsCudaPlan m_description{};
     std::vector<std::uint8_t> m_attention, m_mlp;
     std::vector<LsCudaEdit> m_edits;
+    std::vector<LsCudaTap> m_taps;
 };
 
 } // namespace ls

@@ -1,4 +1,4 @@
-#include "engine/server/cuda_description.h"
+#include "engine/cuda/cuda_description.h"
 
 #include "kernels/cpu/kernel_table.h"
 
@@ -151,7 +151,7 @@ Result<std::unique_ptr<CudaModel>> CudaModel::of(std::shared_ptr<const Model> mo
     return out;
 }
 
-Result<std::unique_ptr<CudaPlan>> CudaPlan::of(PlanPtr plan)
+Result<std::unique_ptr<CudaPlan>> CudaPlan::of(PlanPtr plan, int promptLength, bool streams)
 {
     auto out = std::make_unique<CudaPlan>(plan);
     LsCudaPlan& d = out->m_description;
@@ -180,14 +180,19 @@ Result<std::unique_ptr<CudaPlan>> CudaPlan::of(PlanPtr plan)
         out->m_mlp.push_back(block.mlpRuns);
         for (const SiteEdit& edit : block.residPostEdits) {
             if (const auto* addition = std::get_if<Addition>(&edit.what)) {
-                if (addition->mask.kind != TokenMask::Kind::All)
-                    return lacks("a steering vector for some tokens only");
-                out->m_edits.push_back({int(l), 0, floatsOf(addition->vector), 0});
+                const bool generated = addition->mask.kind == TokenMask::Kind::Generated;
+                if (!generated && addition->mask.kind != TokenMask::Kind::All)
+                    return lacks("a steering vector for some tokens of the prompt only");
+                out->m_edits.push_back({int(l), 0, floatsOf(addition->vector), generated ? promptLength : 0});
             } else {
                 out->m_edits.push_back({int(l), 1, floatsOf(std::get<Projection>(edit.what).unit), 0});
             }
         }
     }
+    for (int l = -1; streams && l < int(blocks.size()); ++l)
+        out->m_taps.push_back({l, 0, nullptr, 0});
+    d.taps = out->m_taps.data();
+    d.tapCount = int(out->m_taps.size());
     d.attentionRuns = out->m_attention.data();
     d.mlpRuns = out->m_mlp.data();
     d.edits = out->m_edits.data();
