@@ -3,6 +3,7 @@
 #include "engine/cuda/cuda_description.h"
 #include "engine/cuda/cuda_module.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
 #include <fmt/format.h>
@@ -130,10 +131,47 @@ public:
     {
         const Model& model = m_decoder->model();
         LS_CHECK(checkInput(model, input.ids, m_length));
+        if (m_length + std::int64_t(input.ids.size()) > m_room)
+            return Error{Errc::ContextTooLarge,
+                         fmt::format("This sequence has room for {} tokens.", m_room),
+                         "Ask for more tokens from the start.",
+                         {}};
         LS_TRY(const bool streams, wantsStreams(input.taps));
+        const int prompt = std::clamp(input.promptLength - m_length, 0, int(input.ids.size()));
+        if (prompt == 0 || prompt == int(input.ids.size()) || !attendsInPhases(*m_plan))
+            return runPart(input, streams);
+        const int before = m_length; // rows of prompt and of generated tokens, one after the other
+        ForwardInput part = input;
+        part.ids = input.ids.first(std::size_t(prompt));
+        LS_TRY(const at::Tensor first, runPart(part, streams));
+        part.ids = input.ids.subspan(std::size_t(prompt));
+        const auto second = runPart(part, streams);
+        if (!second) {
+            LS_CHECK(truncate(before));
+            return second.error();
+        }
+        return input.allLogits ? at::cat({first, second.value()}) : second.value();
+    }
+
+private:
+    CudaSequence(std::shared_ptr<Decoder> decoder, PlanPtr plan, int room, int number)
+        : m_decoder(std::move(decoder))
+        , m_plan(std::move(plan))
+        , m_room(room)
+        , m_number(number)
+    {
+    }
+
+    static const CudaFunctions& f() { return Decoder::f(); }
+    Status select() { return m_decoder->status(f().select(m_decoder->handle(), m_number)); }
+
+    /// Tokens that are all of the prompt, all generated, or treated alike.
+    Result<at::Tensor> runPart(const ForwardInput& input, bool streams)
+    {
+        const Model& model = m_decoder->model();
         if (input.interrupted && input.ids.size() > 1 && input.interrupted())
             return Error{Errc::Cancelled, "Stopped.", {}, {}};
-        LS_TRY(const int plan, planNumber(streams, input.promptLength));
+        LS_TRY(const int plan, planNumber({input.promptLength, m_length >= input.promptLength, streams}));
         LS_CHECK(select());
         const auto n = std::int64_t(input.ids.size());
         const ModelConfig& config = model.config();
@@ -164,18 +202,6 @@ public:
         return logits;
     }
 
-private:
-    CudaSequence(std::shared_ptr<Decoder> decoder, PlanPtr plan, int room, int number)
-        : m_decoder(std::move(decoder))
-        , m_plan(std::move(plan))
-        , m_room(room)
-        , m_number(number)
-    {
-    }
-
-    static const CudaFunctions& f() { return Decoder::f(); }
-    Status select() { return m_decoder->status(f().select(m_decoder->handle(), m_number)); }
-
     static HookPoint streamPoint(int layer)
     {
         return layer < 0 ? HookPoint{Site::Embed, -1} : HookPoint{Site::ResidPost, layer};
@@ -200,15 +226,16 @@ private:
         return streams;
     }
     /// The plan is described to the module when it first runs, because only then the length of the prompt is known.
-    Result<int> planNumber(bool streams, int promptLength)
+    Result<int> planNumber(CudaPass pass)
     {
-        int& number = m_plans[streams ? 1 : 0];
-        if (promptLength != m_promptLength)
+        pass.generated = pass.generated || !attendsInPhases(*m_plan); // one plan is enough then
+        int& number = m_plans[(pass.streams ? 1 : 0) + (pass.generated ? 2 : 0)];
+        if (pass.promptLength != m_promptLength)
             forgetPlans();
         if (number < 0) {
-            LS_TRY(const auto described, CudaPlan::of(m_plan, promptLength, streams));
+            LS_TRY(const auto described, CudaPlan::of(m_plan, pass));
             LS_CHECK(m_decoder->status(f().addPlan(m_decoder->handle(), &described->description(), &number)));
-            m_promptLength = promptLength;
+            m_promptLength = pass.promptLength;
         }
         return number;
     }
@@ -223,7 +250,7 @@ private:
     PlanPtr m_plan;
     int m_room, m_number;
     int m_length = 0;
-    std::array<int, 2> m_plans{-1, -1}; // of the module: without taps, with those of the streams
+    std::array<int, 4> m_plans{-1, -1, -1, -1}; // of the module: [taps of the streams + 2 * generated tokens]
     int m_promptLength = 0;
 };
 

@@ -172,6 +172,8 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
     for (const TensorSpec& spec : specs)
         info.parameterCount += spec.source->count();
     info.weightBytes = keptBytes(specs);
+    if (options.accepts)
+        LS_CHECK(options.accepts(model->m_config));
     if (options.checked)
         options.checked();
     LS_CHECK(checkMemory(info));

@@ -1,5 +1,6 @@
 #include "engine/server/server.h"
 
+#include "engine/cuda/cuda_description.h"
 #include "engine/cuda/cuda_forward.h"
 #include "engine/cuda/cuda_module.h"
 #include "engine/evaluate/capture.h"
@@ -176,6 +177,8 @@ Status Server::handle(const OpenModel& open)
     options.progress = [&](const char* stage, double done, double total) {
         m_out.send(Progress{open.requestId, stage, done, total});
     };
+    if (open.device != "cpu")
+        options.accepts = checkCudaConfig;
     options.checked = [&] { // a file that cannot be opened costs nobody the model at hand
         if (!m_model)
             return;

@@ -4,7 +4,7 @@
 
 #include <QtTest>
 
-#include "tests/kernels/device/tiny_model.h"
+#include "tests/kernels/device/decoder_cases.h"
 
 using namespace ls::test;
 using ls::cuda::Decoder;
@@ -39,6 +39,8 @@ private Q_SLOTS:
     void allLogits_areThoseOfEveryToken();
     void problems_areTold();
     void cInterface_isTheDecoder();
+    void casesOfTheDevice_hold_data();
+    void casesOfTheDevice_hold();
 };
 
 namespace {
@@ -204,20 +206,21 @@ void TestEmuDecoder::plans_changeTheStep()
     Running run(model);
     FINE(run.m_problem);
     const std::uint8_t attentionRuns[] = {1, 0, 1}, mlpRuns[] = {1, 1, 0};
+    const int sinks[] = {1, 0, 2}, windows[] = {3, 2, 0};
     auto vector = normalValues(256, 5), unit = normalValues(256, 6);
     for (float& value : unit)
         value /= 16;
     for (float& value : vector)
         value *= 3000; // the stream of random weights is large
-    const LsCudaEdit edits[] = {{0, 0, vector.data(), 3}, {1, 1, unit.data(), 0}};
+    const LsCudaEdit edits[] = {{0, 0, vector.data(), 3, 5}, {1, 1, unit.data(), 0, 0}};
     LsCudaPlan plan{};
     if (all || what == QLatin1String("skip")) {
         plan.attentionRuns = attentionRuns;
         plan.mlpRuns = mlpRuns;
     }
     if (all || what == QLatin1String("window")) {
-        plan.sinks = 1;
-        plan.window = 3;
+        plan.sinks = sinks;
+        plan.windows = windows;
     }
     if (all || what == QLatin1String("steer") || what == QLatin1String("remove")) {
         plan.edits = what == QLatin1String("remove") ? edits + 1 : edits;
@@ -225,21 +228,20 @@ void TestEmuDecoder::plans_changeTheStep()
     }
     int number = -1;
     FINE(run.m_decoder.addPlan(plan, number));
-    double changed = 0;
     const auto tokens = someTokens(6);
+    std::vector<std::vector<float>> with;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
         const bool on = i >= 2; // switched on between tokens
         const auto expected = model.step(tokens[i], on ? plan : LsCudaPlan());
         FINE(run.m_decoder.run(on ? number : run.m_dense, {&tokens[i], 1}));
-        const double error = relativeError(expected, run.logits());
+        with.push_back(run.logits());
+        const double error = relativeError(expected, with.back());
         QVERIFY2(error < kTolerance, qPrintable(QString::number(error)));
     }
-    const auto with = run.logits();
     model.restart();
-    std::vector<float> dense;
-    for (const std::int32_t token : tokens)
-        dense = model.step(token);
-    changed = relativeError(dense, with);
+    double changed = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+        changed = std::max(changed, relativeError(model.step(tokens[i]), with[i]));
     QVERIFY2(changed > 5 * kTolerance, qPrintable(QString::number(changed))); // else the rest proves nothing
 }
 
@@ -600,6 +602,21 @@ void TestEmuDecoder::cInterface_isTheDecoder()
     QCOMPARE(lsCudaRemovePlan(decoder, number), 0);
     QCOMPARE(lsCudaRemovePlan(decoder, number), 1);
     lsCudaClose(decoder);
+}
+
+/// What tests/gpu asks of a device, so that it is known to ask rightly.
+void TestEmuDecoder::casesOfTheDevice_hold_data()
+{
+    QTest::addColumn<int>("count");
+    QTest::newRow("decoder") << 0;
+    QTest::newRow("sequences, a step") << 5;
+    QTest::newRow("sequences, a prompt") << 30;
+}
+
+void TestEmuDecoder::casesOfTheDevice_hold()
+{
+    QFETCH(int, count);
+    FINE(count == 0 ? runDecoder({}) : runSequences({}, count));
 }
 
 QTEST_GUILESS_MAIN(TestEmuDecoder)

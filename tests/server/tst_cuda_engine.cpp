@@ -179,6 +179,19 @@ private Q_SLOTS:
         QVERIFY(!open(*engine, "llama", "cpu")); // the engine goes on
     }
 
+    void refusedModel_leavesTheOpenOne()
+    {
+        auto engine = startEngine();
+        QVERIFY(!open(*engine, "llama"));
+        int closed = 0;
+        const auto count = [&](const EngineMessage& message) {
+            closed += std::holds_alternative<ModelClosed>(message);
+        };
+        QVERIFY(request(*engine, OpenModel{0, m_tiny + "gpt2", "cuda:0"}, count).failed);
+        QCOMPARE(closed, 0);
+        QCOMPARE(request(*engine, plain(3)).ids("A").size(), std::size_t(3));
+    }
+
     void whatRunsOnTheCpu_isRefused()
     {
         auto engine = startEngine();

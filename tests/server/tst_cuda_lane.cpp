@@ -235,6 +235,8 @@ void TestCudaLane::toggle_actsAtTheNextToken_data()
     QTest::newRow("skip, fork") << skip << "fork";
     QTest::newRow("steer, keep") << steer << "keep";
     QTest::newRow("window, auto") << window << "auto";
+    QTest::newRow("window of generated tokens, recompute")
+        << QString(window).replace(QStringLiteral("}}]"), QStringLiteral(R"(,"phase":"decode"}}])")) << "recompute";
 }
 
 /// On after four steps (the first reads the prompt) and off again after nine.
@@ -270,7 +272,15 @@ void TestCudaLane::methods_fromTheStart_data()
     QTest::newRow("steering of what is generated")
         << R"([{"method":"steering","params":{"vector":"V","layers":[2],"coefficient":6.0,"tokens":"generated"}}])";
     QTest::newRow("a direction removed") << R"([{"method":"direction_ablation","params":{"vector":"V"}}])";
+    QTest::newRow("steering of the prompt")
+        << R"([{"method":"steering","params":{"vector":"V","layers":[2],"coefficient":6.0,"tokens":"prompt"}}])";
+    QTest::newRow("steering of the prompt's last token")
+        << R"([{"method":"steering","params":{"vector":"V","layers":[2],"coefficient":6.0,"tokens":"last_prompt"}}])";
     QTest::newRow("window") << R"([{"method":"sparse_attention","params":{"mode":"window","sinks":2,"window":5}}])";
+    QTest::newRow("window in one block")
+        << R"([{"method":"sparse_attention","params":{"mode":"window","sinks":2,"window":5,"layers":[1]}}])";
+    QTest::newRow("window of generated tokens")
+        << R"([{"method":"sparse_attention","params":{"mode":"window","sinks":1,"window":4,"phase":"decode"}}])";
 }
 
 void TestCudaLane::methods_fromTheStart()
@@ -355,7 +365,7 @@ void TestCudaLane::sequence_goesBackAndOn()
     auto fresh = copy.value()->another(plan(opened.model, {}));
     QVERIFY(fresh.ok());
     QCOMPARE(fresh.value()->length(), 0);
-    QVERIFY(!fresh.value()->run({someIds(41), 0}).ok()); // more than it has room for
+    QCOMPARE(fresh.value()->run({someIds(41), 0}).error().code, Errc::ContextTooLarge); // more than it has room for
     QCOMPARE(fresh.value()->length(), 0);
     QCOMPARE(cuda.value()->bytes(), 40 * opened.model->info().kvBytesPerToken);
 }

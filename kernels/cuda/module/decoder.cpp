@@ -111,7 +111,7 @@ Problem Decoder::run(int plan, std::span<const std::int32_t> tokens, const LsCud
 bool Decoder::windowOverGap(const Plan& plan, std::size_t tokens) const
 {
     for (std::size_t l = 0; l < m_layers.size(); ++l) {
-        const int window = m_layers[l].window > 0 ? m_layers[l].window : plan.window;
+        const int window = plan.windows[l];
         if (plan.attention[l] && window > 0 && m_now->rows[l].size() != std::size_t(m_now->length) &&
             std::size_t(m_now->length) + tokens > std::size_t(window))
             return true;
@@ -238,8 +238,8 @@ Launch Decoder::attention(const Plan& plan, int index, int tokens, std::int64_t 
     job.cache = cacheOf(index);
     job.visible.entries = m_now->lengths.as<std::int32_t>() + index;
     job.visible.more = 1;
-    job.visible.window = layer.window > 0 ? layer.window : plan.window;
-    job.visible.sinks = layer.window > 0 ? 0 : plan.sinks;
+    job.visible.window = plan.windows[std::size_t(index)];
+    job.visible.sinks = plan.sinks[std::size_t(index)];
     job.visible.maxKeys = bucket;
     job.partials = m_partials.as<float>();
     job.out = m_z.as<float>();
@@ -304,7 +304,7 @@ Launch Decoder::edits(const Plan& plan, int layer, int tokens)
             continue;
         const float* vector = edit.vector.as<float>();
         LS_LAUNCH(edit.kind == 0 ? addToRows(vector, m_stream.as<float>(), tokens, d, d,
-                                             m_now->position.as<std::int32_t>(), edit.from.as<std::int32_t>(), stream)
+                                             m_now->position.as<std::int32_t>(), edit.range.as<std::int32_t>(), stream)
                                  : removeDirection(vector, m_stream.as<float>(), tokens, d, d, stream));
     }
     return Launch::Ok;

@@ -86,7 +86,7 @@ private:
     };
     struct Edit {
         int layer = 0, kind = 0;
-        DeviceBuffer vector, from;
+        DeviceBuffer vector, range;
     };
     struct Tap {
         int layer = 0, kind = 0, directionCount = 0;
@@ -95,7 +95,7 @@ private:
     };
     struct Plan {
         std::vector<std::uint8_t> attention, mlp;
-        int sinks = 0, window = 0;
+        std::vector<int> sinks, windows; // [layer]
         std::vector<Edit> edits;
         std::vector<Tap> taps;
         std::int64_t slotBytes = 0;

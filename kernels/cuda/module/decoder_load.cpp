@@ -159,7 +159,10 @@ Problem Decoder::checked(const LsCudaPlan& plan) const
 {
     if (m_layers.empty())
         return "no model is loaded";
-    if (plan.sinks < 0 || plan.window < 0 || plan.editCount < 0 || plan.tapCount < 0)
+    bool negative = plan.editCount < 0 || plan.tapCount < 0;
+    for (int l = 0; l < m_model.layers; ++l)
+        negative = negative || (plan.sinks && plan.sinks[l] < 0) || (plan.windows && plan.windows[l] < 0);
+    if (negative)
         return "a number of the plan is negative";
     for (int i = 0; i < plan.editCount; ++i)
         if (plan.edits[i].layer < 0 || plan.edits[i].layer >= m_model.layers || !plan.edits[i].vector ||
@@ -187,8 +190,10 @@ Problem Decoder::addPlan(const LsCudaPlan& in, int& number)
         plan.attention.assign(in.attentionRuns, in.attentionRuns + layers);
     if (in.mlpRuns)
         plan.mlp.assign(in.mlpRuns, in.mlpRuns + layers);
-    plan.sinks = in.sinks;
-    plan.window = in.window;
+    for (std::size_t l = 0; l < layers; ++l) {
+        plan.sinks.push_back(in.sinks ? in.sinks[l] : 0);
+        plan.windows.push_back(in.windows ? in.windows[l] : m_layers[l].window);
+    }
     std::vector<std::int32_t> grows;
     for (std::uint8_t& runs : plan.attention)
         grows.push_back(runs = runs ? 1 : 0);
@@ -196,10 +201,10 @@ Problem Decoder::addPlan(const LsCudaPlan& in, int& number)
         return p;
     for (int i = 0; i < in.editCount; ++i) {
         Edit edit{in.edits[i].layer, in.edits[i].kind, {}, {}};
-        const std::int32_t from = in.edits[i].fromPosition;
+        const std::int32_t range[] = {in.edits[i].from, in.edits[i].to};
         if (Problem p = place(edit.vector, in.edits[i].vector, row); !p.empty())
             return p;
-        if (Problem p = place(edit.from, &from, sizeof from); !p.empty())
+        if (Problem p = place(edit.range, range, sizeof range); !p.empty())
             return p;
         plan.edits.push_back(std::move(edit));
     }

@@ -143,8 +143,8 @@ Problem Decoder::promptLayer(const Plan& plan, int index, int tokens)
         attend.queries = tokens;
         attend.before = std::int64_t(m_now->rows[std::size_t(index)].size());
         attend.cache = cacheOf(index);
-        attend.window = layer.window > 0 ? layer.window : plan.window;
-        attend.sinks = layer.window > 0 ? 0 : plan.sinks;
+        attend.window = plan.windows[std::size_t(index)];
+        attend.sinks = plan.sinks[std::size_t(index)];
         attend.out = m_z.as<float>();
         LS_STEP(prefillAttention(attend, stream), "attention");
         if (Problem p = promptBranchEnd(layer.o, layer.attnPostNorm, m_z.as<float>(), tokens); !p.empty())

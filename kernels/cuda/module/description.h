@@ -26,7 +26,7 @@ struct LsCudaLayer {
     const float *attnNorm, *mlpNorm;         ///< [width]
     const float *attnPostNorm, *mlpPostNorm; ///< [width], on what a branch adds, or null
     const float *qNorm, *kNorm;              ///< [headWidth], before the rotary embedding, or null
-    int window;                              ///< 0 = everything
+    int window;                              ///< where a plan names none; 0 = everything
     int rotary;                              ///< index of the table, -1 = positions are not rotated
 };
 
@@ -52,7 +52,7 @@ struct LsCudaEdit {
     int layer;
     int kind;            ///< 0: add vector, 1: remove the direction (vector of length 1)
     const float* vector; ///< [width]
-    int fromPosition;    ///< kind 0: first position it acts on
+    int from, to;        ///< kind 0: it acts on positions in [from, to)
 };
 /// What is taken of the stream after a block.
 struct LsCudaTap {
@@ -63,8 +63,8 @@ struct LsCudaTap {
 };
 struct LsCudaPlan {
     const std::uint8_t *attentionRuns, *mlpRuns; ///< [layers], 0 = skipped; null = all run
-    int sinks, window; ///< of attention in layers without a window of their own; window 0 = all keys; both count rows
-                       ///< of the layer's cache
+    const int *sinks, *windows; ///< [layers], null: none, and each layer's own window. A query sees the first `sinks`
+                                ///< and the last `window` rows of the layer's cache; window 0 = all
     const LsCudaEdit* edits;
     int editCount;
     const LsCudaTap* taps;
