@@ -26,7 +26,7 @@ bool verbose = false;
 
 void EngineFlags::addTo(CLI::App& command)
 {
-    command.add_option("--device", device, "Device: cpu")->capture_default_str();
+    command.add_option("--device", device, "Device: cpu, cuda:0, ...")->capture_default_str();
     command
         .add_option("--dtype", dtype,
                     "Type of the weights while running: float32, bfloat16 or, for GGUF files, quantised (as stored)")

@@ -146,23 +146,22 @@ Status Forward::runPass(Pass& pass, bool checkBlocks)
     return success();
 }
 
-Status Forward::check(const ForwardInput& input, const KvCache& cache) const
+Status checkInput(const Model& model, std::span<const std::int32_t> ids, int length)
 {
-    if (input.ids.empty())
+    if (ids.empty())
         return Error{Errc::PromptEmpty, "There is nothing to run.", "Write a prompt.", {}};
     // a tokenizer may know more tokens than the model (Gemma 3's image token)
-    const int vocab = m_plan->model().config().vocabSize;
-    const auto unknown =
-        std::find_if(input.ids.begin(), input.ids.end(), [&](std::int32_t id) { return id < 0 || id >= vocab; });
-    if (unknown != input.ids.end())
+    const int vocab = model.config().vocabSize;
+    const auto unknown = std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id < 0 || id >= vocab; });
+    if (unknown != ids.end())
         return Error{Errc::InvalidParameter,
                      fmt::format("The token id {} does not exist.", *unknown),
                      fmt::format("Ids of this model go from 0 to {}.", vocab - 1),
                      {}};
-    if (cache.length() + std::int64_t(input.ids.size()) > m_plan->model().info().contextLength)
+    if (length + std::int64_t(ids.size()) > model.info().contextLength)
         return Error{Errc::ContextTooLarge,
-                     fmt::format("{} tokens do not fit into the context of {}.", cache.length() + input.ids.size(),
-                                 m_plan->model().info().contextLength),
+                     fmt::format("{} tokens do not fit into the context of {}.", std::size_t(length) + ids.size(),
+                                 model.info().contextLength),
                      "Shorten the prompt, or open the model with a larger context.",
                      {}};
     return success();
@@ -180,7 +179,7 @@ Result<std::vector<at::Tensor>> Forward::runBatch(std::span<const ForwardInput> 
 {
     std::vector<int> before;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        LS_CHECK(check(inputs[i], *caches[i]));
+        LS_CHECK(checkInput(m_plan->model(), inputs[i].ids, caches[i]->length()));
         before.push_back(caches[i]->length());
     }
     const auto undo = [&] {

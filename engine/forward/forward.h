@@ -47,7 +47,6 @@ public:
 
 private:
     struct Pass;
-    Status check(const ForwardInput& input, const KvCache& cache) const;
     bool wantsPatterns(const ForwardInput& input) const;
     Status runPass(Pass& pass, bool checkBlocks);
     Error firstNotFinite(const Pass& failed); ///< once more with a look at every block, to name the first
@@ -58,6 +57,9 @@ private:
     RotaryAngles m_angles;
     FusedBlocks m_fused;
 };
+
+/// Whether ids can be appended to a sequence of `length`: PromptEmpty, InvalidParameter, ContextTooLarge.
+Status checkInput(const Model& model, std::span<const std::int32_t> ids, int length);
 
 /// Final norm and unembedding of any stream vectors [n, d] -> float32 logits [n, vocab].
 at::Tensor unembed(const Model& model, const at::Tensor& stream);

@@ -76,25 +76,46 @@ bool knownPolicy(const std::string& policy)
     return policy == "auto" || policy == "keep" || policy == "recompute" || policy == "fork";
 }
 
-std::variant<PlanPtr, PlanError> planFor(const std::shared_ptr<const Model>& model, const SetMethods& message)
+/// A plan that the device runs. Its refusal names the method that it refuses alone, where there is one.
+std::variant<PlanPtr, PlanError> planOn(const ForwardDevice& device, const std::shared_ptr<const Model>& model,
+                                        const MethodSet& methods)
+{
+    auto plan = compilePlan(model, methods);
+    if (std::holds_alternative<PlanError>(plan))
+        return plan;
+    const Status status = device.check(std::get<PlanPtr>(plan));
+    if (status.ok())
+        return plan;
+    for (std::size_t i = 0; i < methods.size(); ++i) {
+        const auto alone = compilePlan(model, {methods[i]});
+        if (std::holds_alternative<PlanPtr>(alone) && !device.check(std::get<PlanPtr>(alone)).ok())
+            return PlanError{int(i), device.check(std::get<PlanPtr>(alone)).error()};
+    }
+    return PlanError{-1, status.error()};
+}
+
+std::variant<PlanPtr, PlanError> planFor(const ForwardDevice& device, const std::shared_ptr<const Model>& model,
+                                         const SetMethods& message)
 {
     if (!knownPolicy(message.policy))
         return PlanError{-1, invalid(fmt::format("There is no cache policy \"{}\".", message.policy),
                                      "Choose auto, keep, recompute or fork.")};
-    return compilePlan(model, message.methods);
+    return planOn(device, model, message.methods);
 }
 
 } // namespace
 
-EngineMessage checkMethods(const std::shared_ptr<const Model>& model, const SetMethods& message)
+EngineMessage checkMethods(const std::shared_ptr<const Model>& model, const ForwardDevice& device,
+                           const SetMethods& message)
 {
-    auto plan = planFor(model, message);
+    auto plan = planFor(device, model, message);
     if (const auto* refused = std::get_if<PlanError>(&plan))
         return unavailable(message.requestId, *refused);
     return Applied{message.requestId, 0, message.lane, -1, message.policy, {}, 0, message.methods};
 }
 
-Result<std::unique_ptr<Generation>> Generation::start(std::shared_ptr<const Model> model, const Generate& request,
+Result<std::unique_ptr<Generation>> Generation::start(std::shared_ptr<const Model> model,
+                                                      std::shared_ptr<ForwardDevice> device, const Generate& request,
                                                       Emit emit, std::function<bool()> interrupted)
 {
     LS_CHECK(checkRequest(request));
@@ -104,23 +125,26 @@ Result<std::unique_ptr<Generation>> Generation::start(std::shared_ptr<const Mode
     const std::int64_t tokenizeNs = request.prompt.ids.empty() ? clock.stop().sum() : 0;
     std::unique_ptr<Generation> self(new Generation);
     const auto start = std::chrono::steady_clock::now();
-    self->m_settings = {model, request, int(prompt.ids.size()), std::move(emit), std::move(interrupted), [start] {
-                            return std::chrono::duration_cast<std::chrono::microseconds>(
-                                       std::chrono::steady_clock::now() - start)
-                                .count();
-                        }};
+    const auto elapsed = [start] {
+        return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
+    };
+    self->m_settings = {model,  device, request, int(prompt.ids.size()), std::move(emit), std::move(interrupted),
+                        elapsed};
     self->m_settings.tokenizeNs = tokenizeNs;
+    const std::int64_t longest = std::int64_t(prompt.ids.size()) + request.maxTokens;
+    const int room = int(std::min<std::int64_t>(longest, model->info().contextLength));
     GenerationStarted started{request.requestId, {}, int(prompt.ids.size()), prompt.templateTokens, prompt.rendered};
     const bool hasBaseline =
         std::any_of(request.lanes.begin(), request.lanes.end(), [](const LaneSpec& lane) { return lane.name == "A"; });
     for (const LaneSpec& lane : request.lanes) {
-        auto plan = compilePlan(model, lane.methods);
+        auto plan = planOn(*device, model, lane.methods);
         if (auto* refused = std::get_if<PlanError>(&plan)) {
             refused->error.detail += fmt::format(" (lane {}, method {})", lane.name, refused->method);
             return refused->error;
         }
         LS_TRY(auto probes, makeProbes(model, request));
-        self->m_lanes.push_back(std::make_unique<Lane>(self->m_settings, lane.name, std::get<PlanPtr>(plan), prompt.ids,
+        LS_TRY(auto sequence, device->sequence(std::get<PlanPtr>(plan), room));
+        self->m_lanes.push_back(std::make_unique<Lane>(self->m_settings, lane.name, std::move(sequence), prompt.ids,
                                                        std::move(probes), hasBaseline && request.lanes.size() > 1));
         started.lanes.push_back(lane.name);
     }
@@ -223,7 +247,7 @@ bool Generation::setMethods(const SetMethods& message)
     Lane* lane = find(message.lane);
     if (!lane || lane->done())
         return false;
-    auto plan = planFor(m_settings.model, message);
+    auto plan = planFor(*m_settings.device, m_settings.model, message);
     if (const auto* refused = std::get_if<PlanError>(&plan)) {
         m_settings.emit(unavailable(message.requestId, *refused));
         return true;
@@ -250,7 +274,10 @@ void Generation::applyToggle(const Toggle& toggle)
             std::find_if(kLaneNames.begin(), kLaneNames.end(), [&](const char* name) { return find(name) == nullptr; });
         if (free == kLaneNames.end())
             return refuse(invalid("Four lanes are the most.", "Choose keep or recompute."));
-        old = lane.fork(*free);
+        auto forked = lane.fork(*free);
+        if (!forked)
+            return refuse(forked.error());
+        old = std::move(forked).value();
     }
     const int position = lane.length();
     auto cost = lane.change(toggle.plan, recompute ? 0 : position - 1);
@@ -290,7 +317,7 @@ void Generation::sendMemory(bool always)
     Memory memory{requestId(), residentBytes(), m_settings.model->info().weightBytes};
     for (const auto& lane : m_lanes) {
         memory.lanes.push_back(lane->name());
-        memory.laneKvBytes.push_back(lane->cache().bytes());
+        memory.laneKvBytes.push_back(lane->cacheBytes());
         memory.laneWeightBytes.push_back(lane->plan().ownWeightBytes());
     }
     m_settings.emit(std::move(memory));

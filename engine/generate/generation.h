@@ -9,8 +9,9 @@ namespace ls {
 class Generation {
 public:
     /// Checks everything and sends GenerationStarted. Errors: those of preparePrompt, of the methods (detail names
-    /// lane and index), InvalidParameter for lanes, probes, sampler or lengths.
-    static Result<std::unique_ptr<Generation>> start(std::shared_ptr<const Model> model, const Generate& request,
+    /// lane and index), of the device, InvalidParameter for lanes, probes, sampler or lengths.
+    static Result<std::unique_ptr<Generation>> start(std::shared_ptr<const Model> model,
+                                                     std::shared_ptr<ForwardDevice> device, const Generate& request,
                                                      Emit emit, std::function<bool()> interrupted);
 
     std::uint32_t requestId() const { return m_settings.request.requestId; }
@@ -48,6 +49,7 @@ private:
 };
 
 /// The answer to a SetMethods that concerns nothing that runs: Applied with position -1, or Unavailable.
-EngineMessage checkMethods(const std::shared_ptr<const Model>& model, const SetMethods& message);
+EngineMessage checkMethods(const std::shared_ptr<const Model>& model, const ForwardDevice& device,
+                           const SetMethods& message);
 
 } // namespace ls

@@ -6,22 +6,15 @@ namespace ls {
 
 namespace {
 
-KvCache emptyCache(const Model& model)
-{
-    const ModelConfig& config = model.config();
-    return {config.blockCount, config.kvHeadCount, config.headWidth, model.cacheType()};
-}
-
 constexpr int kRerunPiece = 256; // positions of one call when a prefix runs again: bounds the memory of taps
 
 } // namespace
 
-Lane::Lane(const GenerationSettings& settings, std::string name, PlanPtr plan, std::vector<std::int32_t> promptIds,
-           std::vector<LiveProbePtr> probes, bool comparesStreams)
+Lane::Lane(const GenerationSettings& settings, std::string name, std::unique_ptr<Sequence> sequence,
+           std::vector<std::int32_t> promptIds, std::vector<LiveProbePtr> probes, bool comparesStreams)
     : m_settings(settings)
     , m_name(std::move(name))
-    , m_forward(std::move(plan))
-    , m_cache(emptyCache(*settings.model))
+    , m_sequence(std::move(sequence))
     , m_ids(std::move(promptIds))
     , m_decoder(settings.model->tokenizer())
     , m_sampler(settings.request.sampler)
@@ -35,14 +28,13 @@ Lane::Lane(const GenerationSettings& settings, std::string name, PlanPtr plan, s
     m_stages.tokenizeNs = settings.tokenizeNs;
 }
 
-Lane::Lane(const Lane& other, std::string name)
+Lane::Lane(const Lane& other, std::string name, std::unique_ptr<Sequence> sequence)
     : diverged(other.diverged)
     , streams(other.streams)
     , streamsFirst(other.streamsFirst)
     , m_settings(other.m_settings)
     , m_name(std::move(name))
-    , m_forward(other.m_forward)
-    , m_cache(other.m_cache.clone())
+    , m_sequence(std::move(sequence))
     , m_ids(other.m_ids)
     , m_decoder(other.m_decoder)
     , m_sampler(other.m_sampler)
@@ -63,12 +55,13 @@ Lane::Lane(const Lane& other, std::string name)
         m_probes.push_back(probe->clone());
 }
 
-std::unique_ptr<Lane> Lane::fork(std::string name) const
+Result<std::unique_ptr<Lane>> Lane::fork(std::string name) const
 {
-    return std::unique_ptr<Lane>(new Lane(*this, std::move(name)));
+    LS_TRY(auto sequence, m_sequence->clone());
+    return std::unique_ptr<Lane>(new Lane(*this, std::move(name), std::move(sequence)));
 }
 
-Result<at::Tensor> Lane::run(Forward& forward, KvCache& cache, int begin, int end, bool allLogits, bool taps)
+Result<at::Tensor> Lane::run(Sequence& sequence, int begin, int end, bool allLogits, bool taps)
 {
     ForwardInput input;
     input.ids = std::span(m_ids).subspan(std::size_t(begin), std::size_t(end - begin));
@@ -77,7 +70,7 @@ Result<at::Tensor> Lane::run(Forward& forward, KvCache& cache, int begin, int en
     input.taps = m_taps.empty() || !taps ? nullptr : &m_taps;
     input.interrupted = m_settings.interrupted;
     input.clock = &m_clock;
-    auto logits = forward.run(input, cache);
+    auto logits = sequence.run(input);
     if (!logits)
         m_taps.take(); // what a broken call left
     return logits;
@@ -134,9 +127,9 @@ void Lane::sendToken(std::int32_t id, int position, const char* origin, std::spa
 
 Status Lane::prefill(int count)
 {
-    const int begin = m_cache.length(), end = std::min(begin + count, m_settings.promptLength);
+    const int begin = m_sequence->length(), end = std::min(begin + count, m_settings.promptLength);
     m_clock.start();
-    LS_TRY(const at::Tensor logits, run(m_forward, m_cache, begin, end, true)); // [count, vocab]
+    LS_TRY(const at::Tensor logits, run(*m_sequence, begin, end, true)); // [count, vocab]
     const StageTimes times = m_clock.stop();
     m_step += times;
     m_stages.prefill.add(end - begin, times);
@@ -188,7 +181,7 @@ void Lane::takeToken()
 Status Lane::runLast()
 {
     m_clock.start();
-    LS_TRY(const at::Tensor logits, run(m_forward, m_cache, length() - 1, length(), false));
+    LS_TRY(const at::Tensor logits, run(*m_sequence, length() - 1, length(), false));
     m_step += m_clock.stop();
     setNext(logits.select(0, 0), logProbabilities(logits).select(0, 0));
     if (m_taps.empty())
@@ -202,21 +195,27 @@ Status Lane::runLast()
 Result<std::int64_t> Lane::change(PlanPtr plan, int from)
 {
     m_clock.start();
-    Forward next(std::move(plan));
-    KvCache fresh = emptyCache(*m_settings.model);
-    const bool whole = from == 0; // then the old cache waits untouched until the new one is complete
-    KvCache& cache = whole ? fresh : m_cache;
-    cache.truncate(from);
+    const bool whole = from == 0; // then the old sequence waits untouched until the new one is complete
+    const PlanPtr old = m_sequence->plan();
+    std::unique_ptr<Sequence> fresh;
+    if (whole) {
+        LS_TRY(fresh, m_sequence->another(std::move(plan)));
+    } else {
+        LS_CHECK(m_sequence->setPlan(std::move(plan)));
+        LS_CHECK(m_sequence->truncate(from));
+    }
+    Sequence& next = whole ? *fresh : *m_sequence;
     // Old positions were read when their tokens were made; probing them again would cost more than running them.
     const int unread = std::max(from, std::min(m_reported, length() - 1));
     at::Tensor last;
     for (int begin = from, end = 0; begin < length(); begin = end) {
         end = std::min(begin + kRerunPiece, begin < unread ? unread : length());
-        auto logits = run(next, cache, begin, end, false, begin >= unread);
+        auto logits = run(next, begin, end, false, begin >= unread);
         if (!logits) {
             if (!whole) { // the position that was cut off, again under the old plan
-                m_cache.truncate(from);
-                LS_TRY(last, run(m_forward, m_cache, from, length(), false));
+                LS_CHECK(m_sequence->setPlan(old));
+                LS_CHECK(m_sequence->truncate(from));
+                LS_TRY(last, run(*m_sequence, from, length(), false));
                 m_taps.take();
             }
             return logits.error();
@@ -226,8 +225,7 @@ Result<std::int64_t> Lane::change(PlanPtr plan, int from)
             readTaps(begin, end);
     }
     if (whole)
-        m_cache = std::move(fresh);
-    m_forward = std::move(next);
+        m_sequence = std::move(fresh);
     setNext(last.select(0, 0), logProbabilities(last).select(0, 0));
     const std::int64_t cost = m_clock.stop().sum();
     m_step.other += cost;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/protocol/messages.h"
-#include "engine/forward/forward.h"
+#include "engine/forward/sequence.h"
 #include "engine/generate/distribution.h"
 #include "engine/generate/probe.h"
 #include "engine/generate/tap_store.h"
@@ -19,6 +19,7 @@ using Emit = std::function<void(EngineMessage)>;
 /// What all lanes of a generation share.
 struct GenerationSettings {
     std::shared_ptr<const Model> model;
+    std::shared_ptr<ForwardDevice> device;
     Generate request;
     int promptLength = 0;
     Emit emit;
@@ -30,16 +31,16 @@ struct GenerationSettings {
 /// One sequence under one plan: ids, cache, the distribution of the next token, probes.
 class Lane {
 public:
-    Lane(const GenerationSettings& settings, std::string name, PlanPtr plan, std::vector<std::int32_t> promptIds,
-         std::vector<LiveProbePtr> probes, bool comparesStreams);
+    Lane(const GenerationSettings& settings, std::string name, std::unique_ptr<Sequence> sequence,
+         std::vector<std::int32_t> promptIds, std::vector<LiveProbePtr> probes, bool comparesStreams);
     /// The same lane under another name, with its own cache and probes. Clients copy its tokens so far (Applied).
-    std::unique_ptr<Lane> fork(std::string name) const;
+    Result<std::unique_ptr<Lane>> fork(std::string name) const;
 
     const std::string& name() const { return m_name; }
-    const ForwardPlan& plan() const { return m_forward.plan(); }
-    const KvCache& cache() const { return m_cache; }
+    const ForwardPlan& plan() const { return *m_sequence->plan(); }
+    std::int64_t cacheBytes() const { return m_sequence->bytes(); }
     bool done() const { return m_done; }
-    bool prefilled() const { return m_cache.length() >= m_settings.promptLength; }
+    bool prefilled() const { return m_sequence->length() >= m_settings.promptLength; }
     int length() const { return int(m_ids.size()); }
     std::int32_t lastId() const { return m_ids.back(); }
     std::span<const float> logprobs() const { return floatsOf(m_logprobs); } ///< of the next token
@@ -66,8 +67,8 @@ public:
     int streamsFirst = 0;
 
 private:
-    Lane(const Lane& other, std::string name);
-    Result<at::Tensor> run(Forward& forward, KvCache& cache, int begin, int end, bool allLogits, bool taps = true);
+    Lane(const Lane& other, std::string name, std::unique_ptr<Sequence> sequence);
+    Result<at::Tensor> run(Sequence& sequence, int begin, int end, bool allLogits, bool taps = true);
     void readTaps(int begin, int end);
     void setNext(const at::Tensor& logits, const at::Tensor& logprobs);
     void sendToken(std::int32_t id, int position, const char* origin, std::span<const float> logprobs,
@@ -75,8 +76,7 @@ private:
 
     const GenerationSettings& m_settings;
     std::string m_name;
-    Forward m_forward;
-    KvCache m_cache;
+    std::unique_ptr<Sequence> m_sequence;
     std::vector<std::int32_t> m_ids;
     StreamDecoder m_decoder;
     Sampler m_sampler;

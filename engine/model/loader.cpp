@@ -84,7 +84,7 @@ ModelInfo makeInfo(const ModelFile& file, const ModelConfig& c, const LoadOption
     info.storedType = mostStoredType(file);
     info.name = modelName(file, info.storedType);
     info.dtype = options.dtype;
-    info.device = "cpu";
+    info.device = options.device;
     info.license = licenseOf(file);
     info.fingerprint = file.fingerprint();
     info.blockCount = c.blockCount;
@@ -107,11 +107,6 @@ Status checkOptions(const LoadOptions& options)
         return Error{Errc::InvalidParameter,
                      fmt::format("The run dtype {} is unknown.", options.dtype),
                      "Choose float32, bfloat16 or, for a GGUF file, quantised.",
-                     {}};
-    if (options.device != "cpu")
-        return Error{Errc::DeviceUnavailable,
-                     fmt::format("The device {} cannot be used by this build.", options.device),
-                     "Run on the CPU.",
                      {}};
     return success();
 }
@@ -177,6 +172,8 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
     for (const TensorSpec& spec : specs)
         info.parameterCount += spec.source->count();
     info.weightBytes = keptBytes(specs);
+    if (options.accepts)
+        LS_CHECK(options.accepts(model->m_config));
     if (options.checked)
         options.checked();
     LS_CHECK(checkMemory(info));

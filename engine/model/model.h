@@ -20,10 +20,12 @@ class ChatTemplate;
 
 struct LoadOptions {
     std::string dtype = "float32"; ///< float32 | bfloat16 | quantised (GGUF: blocks as they are)
-    std::string device = "cpu";
+    std::string device = "cpu";    ///< for the info: weights are read into the memory of the host whatever it is
     int contextLength = 0;
     std::function<void(const char* stage, double done, double total)> progress;
     const std::atomic<bool>* cancelled = nullptr;
+    /// Asked before memory is taken and before checked(): an error ends the opening.
+    std::function<Status(const ModelConfig&)> accepts;
     /// Called once the file is known to be right, before memory is taken: the time to let another model go.
     std::function<void()> checked;
 };

@@ -1,12 +1,15 @@
 #include "engine/server/server.h"
 
+#include "engine/cuda/cuda_description.h"
+#include "engine/cuda/cuda_forward.h"
+#include "engine/cuda/cuda_module.h"
 #include "engine/evaluate/capture.h"
 #include "engine/evaluate/inspect.h"
 #include "engine/evaluate/text_requests.h"
 #include "engine/experiment/experiment.h"
 #include "engine/forward/plan.h"
+#include "engine/forward/sequence.h"
 #include "engine/generate/generation.h"
-#include "engine/server/cuda_module.h"
 #include "engine/server/process_info.h"
 
 #include <ATen/Parallel.h>
@@ -167,32 +170,49 @@ Status Server::handle(const OpenModel& open)
                      "0 uses every core.",
                      {}};
     at::set_num_threads(open.threads > 0 ? open.threads : coreCount());
-    if (open.device.starts_with("cuda")) {
-        const std::string reason = cudaReason(cudaState());
-        return Error{Errc::DeviceUnavailable,
-                     fmt::format("{} cannot be used: {}.", open.device,
-                                 reason.empty() ? "this version runs models on the CPU" : reason),
-                     "Choose the CPU.",
-                     {}};
-    }
+    if (open.device != "cpu")
+        LS_CHECK(cudaDeviceNumber(open.device));
     LoadOptions options{open.dtype, open.device, open.contextLength};
     options.cancelled = &running.job.cancelled;
     options.progress = [&](const char* stage, double done, double total) {
         m_out.send(Progress{open.requestId, stage, done, total});
     };
+    if (open.device != "cpu")
+        options.accepts = checkCudaConfig;
     options.checked = [&] { // a file that cannot be opened costs nobody the model at hand
         if (!m_model)
             return;
         forgetPlans(); // they would keep the old model in memory beside the new one
+        m_device.reset();
         m_model.reset();
         m_out.send(ModelClosed{open.requestId});
     };
-    LS_TRY(m_model, Model::open(open.path, options));
+    LS_TRY(auto model, Model::open(open.path, options));
+    std::shared_ptr<ForwardDevice> device = std::make_shared<CpuForwardDevice>();
+    if (open.device != "cpu") {
+        options.progress("copying to the device", 0, 0);
+        LS_TRY(device, openCudaForward(open.device, model));
+    }
+    m_model = std::move(model);
+    m_device = std::move(device);
     const auto elapsed = std::chrono::steady_clock::now() - start;
     m_out.send(ModelReady{open.requestId, m_model->info(),
                           std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()});
     m_out.send(Memory{open.requestId, residentBytes(), m_model->info().weightBytes, {}, {}, {}});
     return success();
+}
+
+/// Generation alone runs on other devices. What would silently run on the CPU is refused: its figures would stand under
+/// the device's name.
+Status Server::needCpu(const char* what) const
+{
+    LS_CHECK(needModel());
+    if (m_model->info().device == "cpu")
+        return success();
+    return Error{Errc::NotSupported,
+                 fmt::format("{} run on the CPU, and this model is open on {}.", what, m_model->info().device),
+                 "Open the model on the CPU for them.",
+                 {}};
 }
 
 Status Server::handle(const InspectModel& inspect)
@@ -211,7 +231,8 @@ Status Server::handle(const Generate& generate)
     Running running(m_inbox, generate.requestId);
     LS_TRY(const auto generation,
            Generation::start(
-               m_model, generate, [this](EngineMessage message) { m_out.send(message); }, interruptedBy(running.job)));
+               m_model, m_device, generate, [this](EngineMessage message) { m_out.send(message); },
+               interruptedBy(running.job)));
     m_generation = generation.get();
     m_paused = false;
     Status status = success();
@@ -265,7 +286,7 @@ Status Server::handle(const SetMethods& methods)
 {
     LS_CHECK(needModel());
     if (!m_generation || !m_generation->setMethods(methods))
-        m_out.send(checkMethods(m_model, methods));
+        m_out.send(checkMethods(m_model, *m_device, methods));
     return success();
 }
 
@@ -292,7 +313,7 @@ Status Server::handle(const RenderChat& render)
 
 Status Server::handle(const Capture& capture)
 {
-    LS_CHECK(needModel());
+    LS_CHECK(needCpu("Captures"));
     Running running(m_inbox, capture.requestId);
     CaptureOutput output;
     output.tensor = [&](const std::string& name, TensorBlob value) {
@@ -306,7 +327,7 @@ Status Server::handle(const Capture& capture)
 
 Status Server::handle(const RunExperiment& experiment)
 {
-    LS_CHECK(needModel());
+    LS_CHECK(needCpu("Experiments and measurements"));
     const ExperimentRegistry::Run* run = ExperimentRegistry::instance().find(experiment.kind);
     if (!run)
         return Error{Errc::InvalidParameter,

@@ -11,6 +11,7 @@ namespace ls {
 
 class Model;
 class Generation;
+class ForwardDevice;
 
 /// The engine's side of the protocol. One reader thread takes messages from the client, the thread that calls run()
 /// owns model and torch; the queue is looked at between steps.
@@ -41,6 +42,7 @@ private:
     Status handle(const Shutdown& shutdown);
 
     Status needModel() const;
+    Status needCpu(const char* what) const;
     /// Answers what may be answered in the middle of something longer.
     void serveShort();
     bool checkpoint(const Job& job);
@@ -51,7 +53,8 @@ private:
     int m_input;
     bool m_greeted = false;
     std::shared_ptr<const Model> m_model;
-    Generation* m_generation = nullptr; ///< the one under way
+    std::shared_ptr<ForwardDevice> m_device; ///< where the model generates; there whenever a model is
+    Generation* m_generation = nullptr;      ///< the one under way
     bool m_paused = false;
     std::mutex m_leaving;
     std::condition_variable m_left;

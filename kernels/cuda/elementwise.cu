@@ -79,12 +79,13 @@ struct RowsArgs {
     const float* vector;
     float* y;
     std::int64_t cols, stride;
-    const std::int32_t *position, *from;
+    const std::int32_t *position, *range;
 };
 
 LSK_KERNEL void LSK_BOUNDS(kThreads) addToRowsKernel(const RowsArgs args)
 {
-    if (args.from && *args.position + std::int32_t(blockX()) < *args.from)
+    const std::int32_t position = args.range ? *args.position + std::int32_t(blockX()) : 0;
+    if (args.range && (position < args.range[0] || position >= args.range[1]))
         return;
     float* y = args.y + blockX() * args.stride;
     for (std::int64_t c = threadId(); c < args.cols; c += kThreads)
@@ -188,14 +189,14 @@ Launch capValues(float cap, float* x, std::int64_t count, Stream stream)
 }
 
 Launch addToRows(const float* vector, float* y, int tokens, std::int64_t cols, std::int64_t stride,
-                 const std::int32_t* position, const std::int32_t* from, Stream stream)
+                 const std::int32_t* position, const std::int32_t* range, Stream stream)
 {
-    if (tokens < 0 || cols < 0 || (from && !position))
+    if (tokens < 0 || cols < 0 || (range && !position))
         return Launch::BadShape;
     if (tokens == 0 || cols == 0)
         return Launch::Ok;
     return launchKernel(addToRowsKernel, blockForEach(tokens), stream,
-                        RowsArgs{vector, y, cols, stride, position, from});
+                        RowsArgs{vector, y, cols, stride, position, range});
 }
 
 Launch removeDirection(const float* unit, float* x, int tokens, std::int64_t cols, std::int64_t stride, Stream stream)

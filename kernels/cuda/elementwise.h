@@ -24,10 +24,10 @@ Launch gateValues(kernels::Gate kind, const float* gate, const float* up, float*
 /// y += factor * x, [count].
 Launch addValues(const float* x, float factor, float* y, std::int64_t count, Stream stream);
 
-/// y[t] += vector for tokens whose position is at least *from (a steering vector); [tokens, cols]. `from` null: all.
-/// position: of token 0, on the device (needed with from).
+/// y[t] += vector for tokens whose position is in [range[0], range[1]) (a steering vector); [tokens, cols]. `range`
+/// null: all. position: of token 0, on the device (needed with range).
 Launch addToRows(const float* vector, float* y, int tokens, std::int64_t cols, std::int64_t stride,
-                 const std::int32_t* position, const std::int32_t* from, Stream stream);
+                 const std::int32_t* position, const std::int32_t* range, Stream stream);
 
 /// x[t] -= (x[t] . unit) unit; [tokens, cols]. A block a row.
 Launch removeDirection(const float* unit, float* x, int tokens, std::int64_t cols, std::int64_t stride, Stream stream);

@@ -2,12 +2,16 @@
 
 #include "kernels/cuda/module/make_device.h"
 
+#include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
 namespace ls::emu {
 
 namespace {
+
+std::atomic<std::int64_t> g_allocated{0}; // of all devices
 
 struct Launches : cuda::Recording {
     std::vector<std::function<bool()>> all;
@@ -23,6 +27,7 @@ void* EmuDevice::allocate(std::size_t bytes)
     if (memory) {
         std::memset(memory, 0xFF, bytes); // what nobody wrote reads as NaN
         ++m_allocated;
+        ++g_allocated;
     }
     return memory;
 }
@@ -30,6 +35,7 @@ void* EmuDevice::allocate(std::size_t bytes)
 void EmuDevice::release(void* memory)
 {
     --m_allocated;
+    --g_allocated;
     ::operator delete(memory, std::align_val_t(256));
 }
 
@@ -87,14 +93,28 @@ bool EmuDevice::multiplyMany(const cuda::Gemm& job)
     return true;
 }
 
+std::int64_t allocatedEverywhere()
+{
+    return g_allocated;
+}
+
 } // namespace ls::emu
+
+extern "C" LS_CUDA_EXPORT std::int64_t lsEmuAllocated()
+{
+    return ls::emu::allocatedEverywhere();
+}
 
 namespace ls::cuda {
 
 std::unique_ptr<Device> makeDevice(int number, std::string& problem)
 {
-    if (number == 0)
-        return std::make_unique<emu::EmuDevice>();
+    if (number == 0) {
+        auto device = std::make_unique<emu::EmuDevice>();
+        if (const char* limit = std::getenv("LAYERSCOPE_EMU_MEMORY")) // tests of what happens when memory runs out
+            device->m_limit = std::strtoull(limit, nullptr, 10);
+        return device;
+    }
     problem = "the emulator has one device";
     return nullptr;
 }
@@ -102,7 +122,7 @@ std::unique_ptr<Device> makeDevice(int number, std::string& problem)
 int listDevices(LsCudaDevice* out, int room)
 {
     if (room > 0)
-        out[0] = {"emulator", 0, 0, 0, 0};
+        out[0] = {"emulated CUDA device", 0, 0, 0, 0}; // nobody may take it for a GPU
     return 1;
 }
 

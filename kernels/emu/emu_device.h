@@ -4,7 +4,12 @@
 #include "kernels/emu/launch.h"
 
 /// The emulator as a device of kernels/cuda/module: memory of the host, recordings as lists of launches.
+/// In the emulated module besides its interface: allocations of all its devices that live, for tests.
+extern "C" std::int64_t lsEmuAllocated();
+
 namespace ls::emu {
+
+std::int64_t allocatedEverywhere();
 
 class EmuDevice : public cuda::Device {
 public:
@@ -13,6 +18,7 @@ public:
     void release(void* memory) override;
     bool copyIn(void* to, const void* from, std::size_t bytes) override;
     bool copyOut(void* to, const void* from, std::size_t bytes) override;
+    bool copyOn(void* to, const void* from, std::size_t bytes) override { return copyOut(to, from, bytes); }
     bool beginRecording() override;
     std::unique_ptr<cuda::Recording> endRecording() override;
     bool replay(cuda::Recording& recording) override;

@@ -1,10 +1,8 @@
 #include "kernels/cpu/variant.h"
-#include "kernels/cuda/module/decoder.h"
-#include "kernels/cuda/module/make_device.h"
+#include "tests/kernels/device/decoder_cases.h"
 #include "tests/kernels/device/matvec_cases.h"
 #include "tests/kernels/device/sampling_cases.h"
 #include "tests/kernels/device/step_cases.h"
-#include "tests/kernels/device/tiny_model.h"
 
 #include <cstdio>
 
@@ -28,48 +26,6 @@ void runAll(const char* area, const std::vector<Case>& cases, std::string (*run)
 {
     for (const Case& c : cases)
         report(area, c.name, run(c));
-}
-
-/// The whole decode step, a prompt and a run without the host against a forward pass on the CPU.
-std::string runDecoder(TinyShape shape)
-{
-    TinyModel model(shape);
-    std::string problem;
-    const auto device = ls::cuda::makeDevice(0, problem);
-    if (!device)
-        return problem;
-    ls::cuda::Decoder decoder(*device);
-    int plan = -1;
-    if (problem = decoder.load(model.description); !problem.empty())
-        return problem;
-    if (problem = decoder.addPlan({}, plan); !problem.empty())
-        return problem;
-    std::vector<float> expected, got(std::size_t(shape.vocabulary));
-    const auto wrong = [&](double tolerance) {
-        problem = decoder.logits(got);
-        double peak = 0;
-        for (const float value : expected)
-            peak = std::max(peak, std::abs(double(value)));
-        return !problem.empty() || !(difference(expected.data(), got.data(), got.size()) <= tolerance * peak);
-    };
-    for (const std::int32_t token : {5, 17, 99}) {
-        expected = model.step(token);
-        if (problem = decoder.run(plan, {&token, 1}); !problem.empty() || wrong(3e-3))
-            return "a step differs " + problem;
-    }
-    std::vector<std::int32_t> prompt(40);
-    for (std::size_t i = 0; i < prompt.size(); ++i)
-        expected = model.step(prompt[i] = std::int32_t(i * 7 % 131));
-    if (problem = decoder.run(plan, prompt); !problem.empty() || wrong(2e-2))
-        return "a prompt differs " + problem;
-    std::vector<std::int32_t> tokens(9);
-    if (problem = decoder.generate(plan, 8); !problem.empty())
-        return problem;
-    if (problem = decoder.drawn(tokens); !problem.empty())
-        return problem;
-    for (std::size_t i = 0; i < 8; ++i)
-        expected = model.step(tokens[i]);
-    return wrong(2e-2) ? "tokens without the host differ " + problem : std::string();
 }
 
 } // namespace
@@ -102,6 +58,8 @@ int main()
     other.postNorms = other.headNorms = other.biases = other.caps = other.tied = true;
     other.windowOfLayer1 = 7;
     report("decoder", "norms everywhere, caps, a window, biases", runDecoder(other));
+    report("sequences", "a step", runSequences({}, 5));
+    report("sequences", "a prompt", runSequences({}, 30));
     std::printf("%d passed, %d failed\n", g_passed, g_failed);
     return g_failed == 0 ? 0 : 1;
 }

@@ -13,9 +13,12 @@ int main(int count, char** arguments)
         std::printf("FAIL  the module cannot be opened: %s\n", count == 2 ? dlerror() : "usage: gpu_module LIBRARY");
         return 1;
     }
-    for (const char* name : {"lsCudaAbi", "lsCudaDevices", "lsCudaOpen", "lsCudaClose", "lsCudaProblem",
-                             "lsCudaAddPlan", "lsCudaSetSampling", "lsCudaRun", "lsCudaGenerate", "lsCudaDrawn",
-                             "lsCudaLogits", "lsCudaRestart", "lsCudaTapBytes", "lsCudaTapOffset", "lsCudaReadTaps"}) {
+    for (const char* name :
+         {"lsCudaAbi",     "lsCudaDevices",    "lsCudaOpen",        "lsCudaClose",        "lsCudaProblem",
+          "lsCudaAddPlan", "lsCudaRemovePlan", "lsCudaAddSequence", "lsCudaCopySequence", "lsCudaRemoveSequence",
+          "lsCudaSelect",  "lsCudaTruncate",   "lsCudaSetSampling", "lsCudaRun",          "lsCudaGenerate",
+          "lsCudaDrawn",   "lsCudaLogits",     "lsCudaRestart",     "lsCudaTapBytes",     "lsCudaTapOffset",
+          "lsCudaReadTaps"}) {
         if (!dlsym(library, name)) {
             std::printf("FAIL  %s is missing\n", name);
             return 1;

@@ -4,7 +4,7 @@
 
 #include <QtTest>
 
-#include "tests/kernels/device/tiny_model.h"
+#include "tests/kernels/device/decoder_cases.h"
 
 using namespace ls::test;
 using ls::cuda::Decoder;
@@ -32,8 +32,15 @@ private Q_SLOTS:
     void generate_equalsFeedingTheTokens();
     void taps_areTheStream();
     void restart_forgetsTheSequence();
+    void sequences_areApart();
+    void truncate_goesBack();
+    void windowOverAGap_isRefused();
+    void allLogits_areThoseOfEveryToken_data();
+    void allLogits_areThoseOfEveryToken();
     void problems_areTold();
     void cInterface_isTheDecoder();
+    void casesOfTheDevice_hold_data();
+    void casesOfTheDevice_hold();
 };
 
 namespace {
@@ -59,6 +66,9 @@ struct Running {
         , m_decoder(m_device)
     {
         m_problem = m_decoder.load(model.description);
+        int sequence = -1;
+        if (m_problem.empty())
+            m_problem = m_decoder.addSequence(model.s.capacity, sequence);
         if (m_problem.empty())
             m_problem = m_decoder.addPlan({}, m_dense);
     }
@@ -196,20 +206,21 @@ void TestEmuDecoder::plans_changeTheStep()
     Running run(model);
     FINE(run.m_problem);
     const std::uint8_t attentionRuns[] = {1, 0, 1}, mlpRuns[] = {1, 1, 0};
+    const int sinks[] = {1, 0, 2}, windows[] = {3, 2, 0};
     auto vector = normalValues(256, 5), unit = normalValues(256, 6);
     for (float& value : unit)
         value /= 16;
     for (float& value : vector)
         value *= 3000; // the stream of random weights is large
-    const LsCudaEdit edits[] = {{0, 0, vector.data(), 3}, {1, 1, unit.data(), 0}};
+    const LsCudaEdit edits[] = {{0, 0, vector.data(), 3, 5}, {1, 1, unit.data(), 0, 0}};
     LsCudaPlan plan{};
     if (all || what == QLatin1String("skip")) {
         plan.attentionRuns = attentionRuns;
         plan.mlpRuns = mlpRuns;
     }
     if (all || what == QLatin1String("window")) {
-        plan.sinks = 1;
-        plan.window = 3;
+        plan.sinks = sinks;
+        plan.windows = windows;
     }
     if (all || what == QLatin1String("steer") || what == QLatin1String("remove")) {
         plan.edits = what == QLatin1String("remove") ? edits + 1 : edits;
@@ -217,21 +228,20 @@ void TestEmuDecoder::plans_changeTheStep()
     }
     int number = -1;
     FINE(run.m_decoder.addPlan(plan, number));
-    double changed = 0;
     const auto tokens = someTokens(6);
+    std::vector<std::vector<float>> with;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
         const bool on = i >= 2; // switched on between tokens
         const auto expected = model.step(tokens[i], on ? plan : LsCudaPlan());
         FINE(run.m_decoder.run(on ? number : run.m_dense, {&tokens[i], 1}));
-        const double error = relativeError(expected, run.logits());
+        with.push_back(run.logits());
+        const double error = relativeError(expected, with.back());
         QVERIFY2(error < kTolerance, qPrintable(QString::number(error)));
     }
-    const auto with = run.logits();
     model.restart();
-    std::vector<float> dense;
-    for (const std::int32_t token : tokens)
-        dense = model.step(token);
-    changed = relativeError(dense, with);
+    double changed = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+        changed = std::max(changed, relativeError(model.step(tokens[i]), with[i]));
     QVERIFY2(changed > 5 * kTolerance, qPrintable(QString::number(changed))); // else the rest proves nothing
 }
 
@@ -371,6 +381,131 @@ void TestEmuDecoder::restart_forgetsTheSequence()
     QCOMPARE(run.m_decoder.recordings(), 1);
 }
 
+/// Interleaved, each as if it were alone; a copy goes on where the other is, and neither sees the other's tokens.
+void TestEmuDecoder::sequences_areApart()
+{
+    TinyModel model({});
+    Running run(model), alone(model);
+    const auto tokens = someTokens(6);
+    const std::int32_t others[] = {50, 60, 70, 80, 90, 100};
+    int second = -1, copy = -1;
+    FINE(run.m_decoder.addSequence(20, second));
+    for (std::size_t i = 0; i < 6; ++i) {
+        FINE(run.m_decoder.select(0));
+        FINE(run.m_decoder.run(run.m_dense, {&tokens[i], 1}));
+        const auto logits = run.logits();
+        FINE(run.m_decoder.select(second));
+        FINE(run.m_decoder.run(run.m_dense, {&others[i], 1}));
+        FINE(alone.m_decoder.run(alone.m_dense, {&tokens[i], 1}));
+        QCOMPARE(logits, alone.logits());
+    }
+    FINE(run.m_decoder.copySequence(0, copy));
+    QCOMPARE(run.m_decoder.length(), 6);
+    std::vector<std::int32_t> drawn(6);
+    FINE(run.m_decoder.drawn(drawn));
+    FINE(run.m_decoder.removeSequence(0));
+    FINE(run.m_decoder.select(copy));
+    FINE(run.m_decoder.generate(run.m_dense, 2));
+    FINE(alone.m_decoder.generate(alone.m_dense, 2));
+    QCOMPARE(run.logits(), alone.logits());
+    QVERIFY(!run.m_decoder.select(0).empty());
+    FINE(run.m_decoder.removeSequence(copy));
+    QCOMPARE(run.m_decoder.run(run.m_dense, tokens), "no sequence is selected");
+}
+
+/// Also in layers that skipped some of the tokens.
+void TestEmuDecoder::truncate_goesBack()
+{
+    TinyModel model({});
+    Running run(model), straight(model);
+    const std::uint8_t attentionRuns[] = {1, 0, 1};
+    LsCudaPlan plan{};
+    plan.attentionRuns = attentionRuns;
+    int skipping = -1, other = -1;
+    FINE(run.m_decoder.addPlan(plan, skipping));
+    FINE(straight.m_decoder.addPlan(plan, other));
+    const auto tokens = someTokens(9);
+    for (Running* r : {&run, &straight}) {
+        FINE(r->m_decoder.run(r->m_dense, {tokens.data(), 3}));
+        FINE(r->m_decoder.run(skipping, {tokens.data() + 3, 2}));
+    }
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data() + 2, 4}));
+    FINE(run.m_decoder.truncate(5));
+    QCOMPARE(run.m_decoder.length(), 5);
+    QCOMPARE(run.m_decoder.rowsOf(1), 3);
+    QCOMPARE(run.m_decoder.generate(run.m_dense, 1), "nothing was drawn yet");
+    for (Running* r : {&run, &straight})
+        FINE(r->m_decoder.run(r->m_dense, {tokens.data() + 5, 1}));
+    QCOMPARE(run.logits(), straight.logits());
+    FINE(run.m_decoder.truncate(4));
+    QCOMPARE(run.m_decoder.rowsOf(1), 3);
+    QCOMPARE(run.m_decoder.rowsOf(0), 4);
+}
+
+/// The module counts rows, a window counts positions: they part once the window hides something.
+void TestEmuDecoder::windowOverAGap_isRefused()
+{
+    TinyShape shape;
+    shape.windowOfLayer1 = 5;
+    TinyModel model(shape);
+    Running run(model);
+    const std::uint8_t attentionRuns[] = {1, 0, 1};
+    LsCudaPlan plan{};
+    plan.attentionRuns = attentionRuns;
+    int skipping = -1;
+    FINE(run.m_decoder.addPlan(plan, skipping));
+    const auto tokens = someTokens(7);
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data(), 2}));
+    FINE(run.m_decoder.run(skipping, {tokens.data() + 2, 1}));
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data() + 3, 2})); // five positions: nothing is hidden yet
+    std::vector<float> expected;
+    for (int i = 0; i < 5; ++i)
+        expected = model.step(tokens[std::size_t(i)], i == 2 ? plan : LsCudaPlan());
+    QVERIFY(relativeError(expected, run.logits()) < kTolerance);
+    QCOMPARE(run.m_decoder.run(run.m_dense, {tokens.data() + 5, 1}), kLsCudaGap);
+    QCOMPARE(run.m_decoder.generate(run.m_dense, 1), kLsCudaGap);
+    FINE(run.m_decoder.run(skipping, {tokens.data() + 5, 1})); // it does not look
+    FINE(run.m_decoder.truncate(2));
+    FINE(run.m_decoder.run(run.m_dense, {tokens.data() + 2, 5}));
+}
+
+void TestEmuDecoder::allLogits_areThoseOfEveryToken_data()
+{
+    QTest::addColumn<int>("count");
+    QTest::newRow("a step") << 3;
+    QTest::newRow("a prompt") << 12;
+}
+
+void TestEmuDecoder::allLogits_areThoseOfEveryToken()
+{
+    QFETCH(int, count);
+    TinyShape shape;
+    shape.scales = shape.caps = true;
+    TinyModel model(shape);
+    Running run(model);
+    const auto tokens = someTokens(count);
+    const LsCudaTap wanted[] = {{2, 0, nullptr, 0}, {-1, 0, nullptr, 0}};
+    LsCudaPlan plan{};
+    plan.taps = wanted;
+    plan.tapCount = 2;
+    int number = -1;
+    FINE(run.m_decoder.addPlan(plan, number));
+    std::vector<float> all(std::size_t(count) * 131), taps(2 * std::size_t(count) * 256);
+    FINE(run.m_decoder.run(number, tokens, {all.data(), taps.data()}));
+    for (int i = 0; i < count; ++i) {
+        const auto expected = model.step(tokens[std::size_t(i)]);
+        const std::vector<float> row(all.begin() + i * 131, all.begin() + (i + 1) * 131);
+        const double error = relativeError(expected, row);
+        const double bar = (count > 8 ? 20 : 1) * kTolerance; // a prompt does not round to 15 bits
+        QVERIFY2(error < bar, qPrintable(QString::number(error)));
+        const std::vector<float> stream(taps.begin() + i * 256, taps.begin() + (i + 1) * 256);
+        QVERIFY(relativeError(model.streams[2], stream) < bar);
+        const auto* embedded = taps.data() + (std::size_t(count) + std::size_t(i)) * 256;
+        QVERIFY(std::any_of(embedded, embedded + 256, [](float value) { return value != 0; }));
+        QVERIFY(relativeError(model.streams[2], {embedded, embedded + 256}) > bar);
+    }
+}
+
 void TestEmuDecoder::problems_areTold()
 {
     TinyModel model({});
@@ -381,6 +516,10 @@ void TestEmuDecoder::problems_areTold()
         QVERIFY(!decoder.addPlan({}, number).empty()); // nothing loaded
         FINE(decoder.load(model.description));
         FINE(decoder.addPlan({}, number));
+        int sequence = -1;
+        QCOMPARE(decoder.run(number, someTokens(1)), "no sequence is selected");
+        QVERIFY(!decoder.addSequence(301, sequence).empty());
+        FINE(decoder.addSequence(300, sequence));
         const auto tokens = someTokens(301);
         const std::int32_t unknown = 131;
         QCOMPARE(decoder.run(7, {tokens.data(), 1}), "there is no such plan");
@@ -437,7 +576,9 @@ void TestEmuDecoder::cInterface_isTheDecoder()
     const LsCudaSampling sampling{0.0f, 0, 1.0f, 1};
     QCOMPARE(lsCudaSetSampling(decoder, &sampling), 0);
     const auto tokens = someTokens(2);
-    QCOMPARE(lsCudaRun(decoder, number, tokens.data(), 2), 0);
+    int sequence = -1, copy = -1;
+    QCOMPARE(lsCudaAddSequence(decoder, 10, &sequence), 0);
+    QCOMPARE(lsCudaRun(decoder, number, tokens.data(), 2, nullptr), 0);
     QCOMPARE(lsCudaGenerate(decoder, number, 1), 0);
     std::int32_t drawn[2] = {};
     std::vector<float> logits(131);
@@ -450,10 +591,32 @@ void TestEmuDecoder::cInterface_isTheDecoder()
     for (const std::int32_t token : {tokens[0], tokens[1], drawn[0]})
         expected = model.step(token);
     QVERIFY(relativeError(expected, logits) < kTolerance);
-    QCOMPARE(lsCudaRun(decoder, 9, tokens.data(), 1), 1);
+    QCOMPARE(lsCudaRun(decoder, 9, tokens.data(), 1, nullptr), 1);
     QCOMPARE(QByteArray(lsCudaProblem(decoder)), QByteArray("there is no such plan"));
+    QCOMPARE(lsCudaCopySequence(decoder, sequence, &copy), 0);
+    QCOMPARE(lsCudaTruncate(decoder, 1), 0);
+    QCOMPARE(lsCudaSelect(decoder, sequence), 0);
+    QCOMPARE(lsCudaRemoveSequence(decoder, copy), 0);
+    QCOMPARE(lsCudaSelect(decoder, copy), 1);
     QCOMPARE(lsCudaRestart(decoder), 0);
+    QCOMPARE(lsCudaRemovePlan(decoder, number), 0);
+    QCOMPARE(lsCudaRemovePlan(decoder, number), 1);
     lsCudaClose(decoder);
+}
+
+/// What tests/gpu asks of a device, so that it is known to ask rightly.
+void TestEmuDecoder::casesOfTheDevice_hold_data()
+{
+    QTest::addColumn<int>("count");
+    QTest::newRow("decoder") << 0;
+    QTest::newRow("sequences, a step") << 5;
+    QTest::newRow("sequences, a prompt") << 30;
+}
+
+void TestEmuDecoder::casesOfTheDevice_hold()
+{
+    QFETCH(int, count);
+    FINE(count == 0 ? runDecoder({}) : runSequences({}, count));
 }
 
 QTEST_GUILESS_MAIN(TestEmuDecoder)

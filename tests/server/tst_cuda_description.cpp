@@ -1,6 +1,6 @@
 #include "tests/support/golden.h"
 
-#include "engine/server/cuda_description.h"
+#include "engine/cuda/cuda_description.h"
 #include "kernels/cuda/module/decoder.h"
 #include "kernels/emu/emu_device.h"
 
@@ -48,8 +48,10 @@ double compare(const std::shared_ptr<const Model>& model, const PlanPtr& compile
     }
     emu::EmuDevice device;
     cuda::Decoder decoder(device);
-    int number = -1;
+    int number = -1, sequence = -1;
     if (problem = decoder.load(described.value()->description()); !problem.empty())
+        return 0;
+    if (problem = decoder.addSequence(40, sequence); !problem.empty())
         return 0;
     if (problem = decoder.addPlan(plan.value()->description(), number); !problem.empty())
         return 0;

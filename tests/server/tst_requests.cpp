@@ -120,7 +120,7 @@ private Q_SLOTS:
         auto engine = startEngine();
         QVERIFY(engine);
         QCOMPARE(request(*engine, OpenModel{0, "/no/such/file.gguf"}).failed->code, std::string("file-not-found"));
-        QCOMPARE(request(*engine, OpenModel{0, smolLmPath(), "cuda:0"}).failed->code,
+        QCOMPARE(request(*engine, OpenModel{0, smolLmPath(), "cuda:99"}).failed->code,
                  std::string("device-unavailable"));
         QCOMPARE(request(*engine, OpenModel{0, smolLmPath(), "cpu", "int3"}).failed->code,
                  std::string("invalid-parameter"));

@@ -1,5 +1,5 @@
+#include "engine/cuda/cuda_module.h"
 #include "engine/generate/distribution.h"
-#include "engine/server/cuda_module.h"
 
 #include <QTest>
 

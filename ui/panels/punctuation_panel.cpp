@@ -116,7 +116,8 @@ std::string PunctuationPanel::output() const
 void PunctuationPanel::calibrate(bool asked)
 {
     const auto& model = workbench()->client()->model();
-    if (!model || (!asked && m_calibrated == model->fingerprint))
+    // The engine measures on the CPU alone; asked for, it says so.
+    if (!model || (!asked && (m_calibrated == model->fingerprint || model->device != "cpu")))
         return;
     // By itself only into a session that can be written: a read-only one stays in view.
     if (!asked && (!workbench()->session() || workbench()->session()->readOnly()))

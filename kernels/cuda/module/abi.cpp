@@ -90,14 +90,46 @@ int lsCudaAddPlan(LsCudaDecoder* decoder, const LsCudaPlan* plan, int* number)
     return guarded(decoder, [&](auto& d) { return d.addPlan(*plan, *number); });
 }
 
+int lsCudaRemovePlan(LsCudaDecoder* decoder, int plan)
+{
+    return guarded(decoder, [&](auto& d) { return d.removePlan(plan); });
+}
+
+int lsCudaAddSequence(LsCudaDecoder* decoder, int room, int* number)
+{
+    return guarded(decoder, [&](auto& d) { return d.addSequence(room, *number); });
+}
+
+int lsCudaCopySequence(LsCudaDecoder* decoder, int from, int* number)
+{
+    return guarded(decoder, [&](auto& d) { return d.copySequence(from, *number); });
+}
+
+int lsCudaRemoveSequence(LsCudaDecoder* decoder, int sequence)
+{
+    return guarded(decoder, [&](auto& d) { return d.removeSequence(sequence); });
+}
+
+int lsCudaSelect(LsCudaDecoder* decoder, int sequence)
+{
+    return guarded(decoder, [&](auto& d) { return d.select(sequence); });
+}
+
+int lsCudaTruncate(LsCudaDecoder* decoder, int length)
+{
+    return guarded(decoder, [&](auto& d) { return d.truncate(length); });
+}
+
 int lsCudaSetSampling(LsCudaDecoder* decoder, const LsCudaSampling* sampling)
 {
     return guarded(decoder, [&](auto& d) { return d.setSampling(*sampling); });
 }
 
-int lsCudaRun(LsCudaDecoder* decoder, int plan, const std::int32_t* tokens, int count)
+int lsCudaRun(LsCudaDecoder* decoder, int plan, const std::int32_t* tokens, int count, const LsCudaOutputs* outputs)
 {
-    return guarded(decoder, [&](auto& d) { return d.run(plan, {tokens, std::size_t(std::max(count, 0))}); });
+    return guarded(decoder, [&](auto& d) {
+        return d.run(plan, {tokens, std::size_t(std::max(count, 0))}, outputs ? *outputs : LsCudaOutputs());
+    });
 }
 
 int lsCudaGenerate(LsCudaDecoder* decoder, int plan, int steps)

@@ -12,7 +12,7 @@
 
 extern "C" {
 
-inline constexpr int kLsCudaAbi = 1; ///< changes with every struct or function here
+inline constexpr int kLsCudaAbi = 2; ///< changes with every struct or function here
 
 struct LsCudaDevice {
     char name[128];
@@ -32,8 +32,17 @@ LS_CUDA_EXPORT void lsCudaClose(LsCudaDecoder* decoder);
 LS_CUDA_EXPORT const char* lsCudaProblem(const LsCudaDecoder* decoder);
 
 LS_CUDA_EXPORT int lsCudaAddPlan(LsCudaDecoder* decoder, const LsCudaPlan* plan, int* number);
+LS_CUDA_EXPORT int lsCudaRemovePlan(LsCudaDecoder* decoder, int plan);
+LS_CUDA_EXPORT int lsCudaAddSequence(LsCudaDecoder* decoder, int room, int* number);
+LS_CUDA_EXPORT int lsCudaCopySequence(LsCudaDecoder* decoder, int from, int* number);
+LS_CUDA_EXPORT int lsCudaRemoveSequence(LsCudaDecoder* decoder, int sequence);
+/// What follows is about this sequence.
+LS_CUDA_EXPORT int lsCudaSelect(LsCudaDecoder* decoder, int sequence);
+LS_CUDA_EXPORT int lsCudaTruncate(LsCudaDecoder* decoder, int length);
 LS_CUDA_EXPORT int lsCudaSetSampling(LsCudaDecoder* decoder, const LsCudaSampling* sampling);
-LS_CUDA_EXPORT int lsCudaRun(LsCudaDecoder* decoder, int plan, const std::int32_t* tokens, int count);
+/// outputs: may be null.
+LS_CUDA_EXPORT int lsCudaRun(LsCudaDecoder* decoder, int plan, const std::int32_t* tokens, int count,
+                             const LsCudaOutputs* outputs);
 LS_CUDA_EXPORT int lsCudaGenerate(LsCudaDecoder* decoder, int plan, int steps);
 LS_CUDA_EXPORT int lsCudaDrawn(LsCudaDecoder* decoder, std::int32_t* tokens, int count);
 LS_CUDA_EXPORT int lsCudaLogits(LsCudaDecoder* decoder, float* logits, int count);

@@ -67,6 +67,10 @@ public:
         return ok(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, m_stream)) &&
                ok(cudaStreamSynchronize(m_stream));
     }
+    bool copyOn(void* to, const void* from, std::size_t bytes) override
+    {
+        return ok(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, m_stream));
+    }
     bool beginRecording() override { return ok(cudaStreamBeginCapture(m_stream, cudaStreamCaptureModeThreadLocal)); }
     std::unique_ptr<Recording> endRecording() override
     {

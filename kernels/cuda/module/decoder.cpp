@@ -13,6 +13,12 @@
 
 namespace ls::cuda {
 
+namespace {
+
+const char* const kNoSequence = "no sequence is selected";
+
+} // namespace
+
 std::int64_t bucketFor(std::int64_t length, std::int64_t capacity)
 {
     std::int64_t bucket = 256;
@@ -26,14 +32,16 @@ MatvecMatrix Decoder::matrixOf(const DeviceMatrix& matrix, float* out, bool add)
     return {matrix.format, matrix.data.as<std::uint8_t>(), matrix.rows, out, matrix.rows, add, matrix.bias.as<float>()};
 }
 
-CacheMemory Decoder::cacheOf(const Layer& layer) const
+CacheMemory Decoder::cacheOf(int layer) const
 {
-    return {kernels::CacheType(m_model.cacheType), layer.keys.as<void>(), layer.values.as<void>(),
-            std::int64_t(m_model.capacity) * m_model.headWidth, m_model.capacity};
+    return {kernels::CacheType(m_model.cacheType), m_now->keys[std::size_t(layer)].as<void>(),
+            m_now->values[std::size_t(layer)].as<void>(), std::int64_t(m_now->capacity) * m_model.headWidth,
+            m_now->capacity};
 }
 
-RotaryStore Decoder::rotaryOf(const Layer& layer, int tokens, const std::int32_t* firstRow) const
+RotaryStore Decoder::rotaryOf(int index, int tokens) const
 {
+    const Layer& layer = m_layers[std::size_t(index)];
     const std::int64_t heads = std::int64_t(m_model.heads) * m_model.headWidth,
                        kv = std::int64_t(m_model.kvHeads) * m_model.headWidth;
     RotaryStore rotary{m_q.as<float>(), m_k.as<float>(), m_v.as<float>(),  heads, kv, kv, tokens,
@@ -42,13 +50,13 @@ RotaryStore Decoder::rotaryOf(const Layer& layer, int tokens, const std::int32_t
         rotary.turned = m_model.turned;
         rotary.cosines = m_cosines[std::size_t(layer.rotary)].as<float>();
         rotary.sines = m_sines[std::size_t(layer.rotary)].as<float>();
-        rotary.position = m_position.as<std::int32_t>();
+        rotary.position = m_now->position.as<std::int32_t>();
     }
     rotary.qNorm = layer.qNorm.as<float>();
     rotary.kNorm = layer.kNorm.as<float>();
     rotary.epsilon = m_model.normEpsilon;
-    rotary.cache = cacheOf(layer);
-    rotary.firstRow = firstRow;
+    rotary.cache = cacheOf(index);
+    rotary.firstRow = m_now->lengths.as<std::int32_t>() + index;
     return rotary;
 }
 
@@ -64,32 +72,77 @@ Problem Decoder::problemOf(Launch result, const char* what) const
     return std::string(what) + ": " + launchName(result) + (result == Launch::Failed ? ": " + launchError() : "");
 }
 
-Problem Decoder::run(int plan, std::span<const std::int32_t> tokens)
+const Decoder::Plan* Decoder::planAt(int number) const
 {
-    if (plan < 0 || std::size_t(plan) >= m_plans.size())
+    return number >= 0 && std::size_t(number) < m_plans.size() ? m_plans[std::size_t(number)].get() : nullptr;
+}
+
+Problem Decoder::run(int plan, std::span<const std::int32_t> tokens, const LsCudaOutputs& outputs)
+{
+    if (!planAt(plan))
         return "there is no such plan";
+    if (!m_now)
+        return kNoSequence;
     if (tokens.empty())
         return {};
-    if (std::int64_t(m_length) + std::int64_t(tokens.size()) > m_model.capacity)
+    for (const Tap& tap : planAt(plan)->taps)
+        if (outputs.taps && tap.kind != 0)
+            return "only rows in float32 are handed out at once";
+    if (std::int64_t(m_now->length) + std::int64_t(tokens.size()) > m_now->capacity)
         return "the sequence is longer than the cache";
+    if (windowOverGap(*planAt(plan), tokens.size()))
+        return kLsCudaGap;
     for (const std::int32_t token : tokens)
         if (token < 0 || token >= m_model.vocabulary)
             return "token " + std::to_string(token) + " is not in the vocabulary";
     if (tokens.size() > std::size_t(kMaxStep))
-        return prompt(m_plans[std::size_t(plan)], tokens);
+        return prompt(*planAt(plan), tokens, outputs);
     if (!m_device.copyIn(m_ids.as<void>(), tokens.data(), tokens.size() * sizeof(std::int32_t)))
         return m_device.error();
-    return step(plan, int(tokens.size()), Source::Host);
+    if (Problem p = step(plan, int(tokens.size()), Source::Host); !p.empty())
+        return p;
+    if (outputs.taps && !planAt(plan)->taps.empty())
+        if (Problem p = stepTaps(plan, tokens.size(), outputs.taps); !p.empty())
+            return p;
+    return outputs.logits ? rowLogits(int(tokens.size()), outputs.logits) : Problem();
+}
+
+/// Whether a window hides other keys than those it would hide if it counted positions.
+bool Decoder::windowOverGap(const Plan& plan, std::size_t tokens) const
+{
+    for (std::size_t l = 0; l < m_layers.size(); ++l) {
+        const int window = plan.windows[l];
+        if (plan.attention[l] && window > 0 && m_now->rows[l].size() != std::size_t(m_now->length) &&
+            std::size_t(m_now->length) + tokens > std::size_t(window))
+            return true;
+    }
+    return false;
+}
+
+Problem Decoder::stepTaps(int plan, std::size_t tokens, float* out)
+{
+    std::vector<std::uint8_t> bytes(std::size_t(tapBytes(plan)));
+    std::int64_t step = -1;
+    if (Problem p = readTaps(plan, step, bytes); !p.empty())
+        return p;
+    const std::size_t values = tokens * std::size_t(m_model.width);
+    for (std::size_t i = 0; i < planAt(plan)->taps.size(); ++i)
+        std::memcpy(out + i * values, bytes.data() + tapOffset(plan, int(i)), values * sizeof(float));
+    return {};
 }
 
 Problem Decoder::generate(int plan, int steps)
 {
-    if (plan < 0 || std::size_t(plan) >= m_plans.size())
+    if (!planAt(plan))
         return "there is no such plan";
-    if (m_drawn == 0)
+    if (!m_now)
+        return kNoSequence;
+    if (m_now->drawn == 0)
         return "nothing was drawn yet";
-    if (std::int64_t(m_length) + steps > m_model.capacity)
+    if (std::int64_t(m_now->length) + steps > m_now->capacity)
         return "the sequence is longer than the cache";
+    if (windowOverGap(*planAt(plan), std::size_t(std::max(steps, 0))))
+        return kLsCudaGap;
     for (int i = 0; i < steps; ++i)
         if (Problem p = step(plan, 1, Source::Drawn); !p.empty())
             return p;
@@ -98,17 +151,19 @@ Problem Decoder::generate(int plan, int steps)
 
 Problem Decoder::step(int number, int tokens, Source source)
 {
-    const Plan& plan = m_plans[std::size_t(number)];
-    const std::int64_t longest = *std::max_element(m_rows.begin(), m_rows.end()) + tokens;
-    const std::int64_t bucket = bucketFor(longest, m_model.capacity);
-    std::unique_ptr<Recording>& recording = m_recordings[{number, tokens, int(source), bucket}];
+    const Plan& plan = *planAt(number);
+    std::size_t longest = 0;
+    for (const auto& rows : m_now->rows)
+        longest = std::max(longest, rows.size());
+    const std::int64_t bucket = bucketFor(std::int64_t(longest) + tokens, m_model.capacity);
+    std::unique_ptr<Recording>& recording = m_recordings[{m_nowNumber, number, tokens, int(source), bucket}];
     if (!recording) {
         if (!m_device.beginRecording())
             return m_device.error();
         const Launch result = launchStep(plan, tokens, source, bucket);
         recording = m_device.endRecording();
         if (result != Launch::Ok || !recording) {
-            m_recordings.erase({number, tokens, int(source), bucket});
+            m_recordings.erase({m_nowNumber, number, tokens, int(source), bucket});
             return result != Launch::Ok ? problemOf(result, "a step") : m_device.error();
         }
         ++m_recorded;
@@ -116,52 +171,55 @@ Problem Decoder::step(int number, int tokens, Source source)
     if (!m_device.replay(*recording))
         return m_device.error();
     grew(plan, tokens);
-    ++m_steps;
-    ++m_drawn;
+    ++m_now->steps;
+    ++m_now->drawn;
     return {};
 }
 
 void Decoder::grew(const Plan& plan, int tokens)
 {
-    for (std::size_t l = 0; l < m_rows.size(); ++l)
-        m_rows[l] += plan.attention[l] ? tokens : 0;
-    m_length += tokens;
+    for (std::size_t l = 0; l < m_now->rows.size(); ++l)
+        for (int i = 0; plan.attention[l] && i < tokens; ++i)
+            m_now->rows[l].push_back(m_now->length + i);
+    m_now->length += tokens;
 }
 
 Launch Decoder::launchStep(const Plan& plan, int tokens, Source source, std::int64_t bucket)
 {
     const Stream stream = m_device.stream();
-    auto* stepNumber = m_step.as<std::int64_t>();
+    auto* stepNumber = m_now->step.as<std::int64_t>();
     const Ring ring{plan.ring.as<std::uint8_t>(), plan.slotBytes, kRingSlots, stepNumber};
     if (!plan.taps.empty())
         LS_LAUNCH(beginStep(ring, stream));
-    const std::int32_t* ids = source == Source::Host ? m_ids.as<std::int32_t>() : m_next.as<std::int32_t>();
+    const std::int32_t* ids = source == Source::Host ? m_ids.as<std::int32_t>() : m_now->next.as<std::int32_t>();
     LS_LAUNCH(decodeRows({m_embedding.format, m_embedding.data.as<std::uint8_t>(), m_embedding.rows, m_embedding.cols,
                           ids, tokens, m_model.embeddingScale, m_stream.as<float>(), m_model.width},
                          stream));
+    LS_LAUNCH(taps(plan, -1, tokens));
     for (int l = 0; l < m_model.layers; ++l) {
-        const Layer& layer = m_layers[std::size_t(l)];
         if (plan.attention[std::size_t(l)])
-            LS_LAUNCH(attention(plan, layer, l, tokens, bucket));
+            LS_LAUNCH(attention(plan, l, tokens, bucket));
         if (plan.mlp[std::size_t(l)])
-            LS_LAUNCH(mlp(layer, tokens));
-        LS_LAUNCH(editsAndTaps(plan, l, tokens));
+            LS_LAUNCH(mlp(m_layers[std::size_t(l)], tokens));
+        LS_LAUNCH(edits(plan, l, tokens));
+        LS_LAUNCH(taps(plan, l, tokens));
     }
     LS_LAUNCH(vocabulary(tokens));
     LS_LAUNCH(draw());
-    StepEnd end{tokens, m_lengths.as<std::int32_t>(), plan.grows.as<std::int32_t>(), m_model.layers,
-                m_position.as<std::int32_t>()};
+    StepEnd end{tokens, m_now->lengths.as<std::int32_t>(), plan.grows.as<std::int32_t>(), m_model.layers,
+                m_now->position.as<std::int32_t>()};
     end.step = plan.taps.empty() ? stepNumber : nullptr;
-    end.drawn = m_next.as<std::int32_t>();
-    end.history = m_history.as<std::int32_t>();
-    end.historyCount = m_historyCount.as<std::int32_t>();
+    end.drawn = m_now->next.as<std::int32_t>();
+    end.history = m_now->history.as<std::int32_t>();
+    end.historyCount = m_now->historyCount.as<std::int32_t>();
     end.historySize = kHistory;
     LS_LAUNCH(endStep(end, stream));
     return plan.taps.empty() ? Launch::Ok : finishStep(ring, stepNumber, stream);
 }
 
-Launch Decoder::attention(const Plan& plan, const Layer& layer, int index, int tokens, std::int64_t bucket)
+Launch Decoder::attention(const Plan& plan, int index, int tokens, std::int64_t bucket)
 {
+    const Layer& layer = m_layers[std::size_t(index)];
     const Stream stream = m_device.stream();
     const std::int64_t heads = std::int64_t(m_model.heads) * m_model.headWidth;
     const MatvecInput in{m_stream.as<float>(), tokens, m_model.width, m_model.width, layer.attnNorm.as<float>(),
@@ -170,19 +228,18 @@ Launch Decoder::attention(const Plan& plan, const Layer& layer, int index, int t
                                 matrixOf(layer.v, m_v.as<float>())};
     LS_LAUNCH(multiply(in, qkv, 3, stream));
 
-    const std::int32_t* length = m_lengths.as<std::int32_t>() + index;
-    LS_LAUNCH(rotateAndStore(rotaryOf(layer, tokens, length), stream));
+    LS_LAUNCH(rotateAndStore(rotaryOf(index, tokens), stream));
 
     DecodeAttention job;
     job.shape = shape();
     job.q = m_q.as<float>();
     job.qStride = job.outStride = heads;
     job.queries = tokens;
-    job.cache = cacheOf(layer);
-    job.visible.entries = length;
+    job.cache = cacheOf(index);
+    job.visible.entries = m_now->lengths.as<std::int32_t>() + index;
     job.visible.more = 1;
-    job.visible.window = layer.window > 0 ? layer.window : plan.window;
-    job.visible.sinks = layer.window > 0 ? 0 : plan.sinks;
+    job.visible.window = plan.windows[std::size_t(index)];
+    job.visible.sinks = plan.sinks[std::size_t(index)];
     job.visible.maxKeys = bucket;
     job.partials = m_partials.as<float>();
     job.out = m_z.as<float>();
@@ -238,7 +295,7 @@ Launch Decoder::addBranch(const DeviceBuffer& norm, int tokens)
     return addValues(m_branch.as<float>(), m_model.residualScale, m_stream.as<float>(), tokens * d, stream);
 }
 
-Launch Decoder::editsAndTaps(const Plan& plan, int layer, int tokens)
+Launch Decoder::edits(const Plan& plan, int layer, int tokens)
 {
     const Stream stream = m_device.stream();
     const std::int64_t d = m_model.width;
@@ -246,11 +303,18 @@ Launch Decoder::editsAndTaps(const Plan& plan, int layer, int tokens)
         if (edit.layer != layer)
             continue;
         const float* vector = edit.vector.as<float>();
-        LS_LAUNCH(edit.kind == 0 ? addToRows(vector, m_stream.as<float>(), tokens, d, d, m_position.as<std::int32_t>(),
-                                             edit.from.as<std::int32_t>(), stream)
+        LS_LAUNCH(edit.kind == 0 ? addToRows(vector, m_stream.as<float>(), tokens, d, d,
+                                             m_now->position.as<std::int32_t>(), edit.range.as<std::int32_t>(), stream)
                                  : removeDirection(vector, m_stream.as<float>(), tokens, d, d, stream));
     }
-    const Ring ring{plan.ring.as<std::uint8_t>(), plan.slotBytes, kRingSlots, m_step.as<std::int64_t>()};
+    return Launch::Ok;
+}
+
+Launch Decoder::taps(const Plan& plan, int layer, int tokens)
+{
+    const Stream stream = m_device.stream();
+    const std::int64_t d = m_model.width;
+    const Ring ring{plan.ring.as<std::uint8_t>(), plan.slotBytes, kRingSlots, m_now->step.as<std::int64_t>()};
     for (const Tap& tap : plan.taps) {
         if (tap.layer != layer)
             continue;
@@ -293,49 +357,48 @@ Launch Decoder::draw()
                  m_model.vocabulary,     m_model.vocabulary,
                  m_sampling.temperature, m_sampling.topK,
                  m_sampling.topP,        m_sampling.seed};
-    job.step = m_step.as<std::int64_t>();
-    job.tokens = m_next.as<std::int32_t>();
+    job.step = m_now->step.as<std::int64_t>();
+    job.tokens = m_now->next.as<std::int32_t>();
     return sampleTokens(job, m_device.stream());
 }
 
 Problem Decoder::drawn(std::span<std::int32_t> out)
 {
-    if (std::int64_t(out.size()) > std::min<std::int64_t>(m_drawn, kHistory))
+    if (!m_now || std::int64_t(out.size()) > std::min<std::int64_t>(m_now->drawn, kHistory))
         return "fewer tokens were drawn";
     std::vector<std::int32_t> history(kHistory);
-    if (!m_device.copyOut(history.data(), m_history.as<void>(), history.size() * sizeof(std::int32_t)))
+    if (!m_device.copyOut(history.data(), m_now->history.as<void>(), history.size() * sizeof(std::int32_t)))
         return m_device.error();
     for (std::size_t i = 0; i < out.size(); ++i)
-        out[i] = history[(std::size_t(m_drawn) - out.size() + i) % kHistory];
+        out[i] = history[(std::size_t(m_now->drawn) - out.size() + i) % kHistory];
     return {};
 }
 
 Problem Decoder::logits(std::span<float> out)
 {
-    if (out.size() != std::size_t(m_model.vocabulary) || m_length == 0)
+    if (out.size() != std::size_t(m_model.vocabulary) || length() == 0)
         return "there are no such logits";
     return m_device.copyOut(out.data(), m_logits.as<void>(), out.size_bytes()) ? Problem() : m_device.error();
 }
 
 std::int64_t Decoder::tapBytes(int plan) const
 {
-    return m_plans.at(std::size_t(plan)).slotBytes - std::int64_t(sizeof(RingHeader));
+    return m_plans.at(std::size_t(plan))->slotBytes - std::int64_t(sizeof(RingHeader));
 }
 
 std::int64_t Decoder::tapOffset(int plan, int tap) const
 {
-    return m_plans.at(std::size_t(plan)).taps.at(std::size_t(tap)).offset - std::int64_t(sizeof(RingHeader));
+    return m_plans.at(std::size_t(plan))->taps.at(std::size_t(tap)).offset - std::int64_t(sizeof(RingHeader));
 }
 
 Problem Decoder::readTaps(int number, std::int64_t& step, std::span<std::uint8_t> out)
 {
-    if (number < 0 || std::size_t(number) >= m_plans.size() || m_plans[std::size_t(number)].taps.empty() ||
-        std::int64_t(out.size()) != tapBytes(number))
+    if (!planAt(number) || planAt(number)->taps.empty() || std::int64_t(out.size()) != tapBytes(number))
         return "there are no such taps";
-    if (m_steps == 0)
+    if (!m_now || m_now->steps == 0)
         return "no step has run";
-    Plan& plan = m_plans[std::size_t(number)];
-    step = m_steps - 1;
+    const Plan& plan = *planAt(number);
+    step = m_now->steps - 1;
     const std::uint8_t* slot = plan.ring.as<std::uint8_t>() + step % kRingSlots * plan.slotBytes;
     auto* host = static_cast<std::uint8_t*>(plan.host);
     // The header again behind the taps: a writer that came round meanwhile has changed it.

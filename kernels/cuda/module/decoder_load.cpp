@@ -7,8 +7,6 @@ namespace ls::cuda {
 
 namespace {
 
-const char* const kNoMemory = "the device has too little memory";
-
 std::string noMatrix(const char* name)
 {
     return std::string("the matrix ") + name + " has another size or format than the model says";
@@ -18,9 +16,8 @@ std::string noMatrix(const char* name)
 
 Decoder::~Decoder()
 {
-    for (Plan& plan : m_plans)
-        if (plan.host)
-            m_device.releaseHost(plan.host);
+    for (std::size_t i = 0; i < m_plans.size(); ++i)
+        removePlan(int(i));
 }
 
 Problem Decoder::place(DeviceBuffer& buffer, const void* data, std::size_t bytes)
@@ -29,7 +26,7 @@ Problem Decoder::place(DeviceBuffer& buffer, const void* data, std::size_t bytes
         return {};
     buffer = DeviceBuffer(m_device, bytes);
     if (buffer.failed())
-        return kNoMemory;
+        return kLsCudaNoMemory;
     return m_device.copyIn(buffer.as<void>(), data, bytes) ? Problem() : m_device.error();
 }
 
@@ -87,10 +84,7 @@ Problem Decoder::loadLayer(Layer& out, const LsCudaLayer& in)
     for (const auto& [to, from] : {std::pair<DeviceBuffer&, const float*>{out.qNorm, in.qNorm}, {out.kNorm, in.kNorm}})
         if (Problem p = place(to, from, std::size_t(m_model.headWidth) * sizeof(float)); !p.empty())
             return p;
-    const std::size_t bytes = std::size_t(kv) * std::size_t(m_model.capacity) * (m_model.cacheType == 0 ? 4 : 2);
-    out.keys = DeviceBuffer(m_device, bytes);
-    out.values = DeviceBuffer(m_device, bytes);
-    return out.keys.failed() || out.values.failed() ? kNoMemory : "";
+    return {};
 }
 
 Problem Decoder::load(const LsCudaModel& model)
@@ -152,46 +146,30 @@ Problem Decoder::reserve()
                           {m_branch, n * d},
                           {m_logits, std::size_t(kMaxStep) * std::size_t(m_model.vocabulary)},
                           {m_partials, partials},
-                          {m_tile, tile * 1024},
-                          {m_lengths, m_layers.size()},
-                          {m_position, 1},
-                          {m_step, 2},
-                          {m_next, 1},
-                          {m_history, kHistory},
-                          {m_historyCount, 1}};
+                          {m_tile, tile * 1024}};
     for (const Need& need : needs) {
         need.buffer = DeviceBuffer(m_device, need.floats * sizeof(float));
         if (need.buffer.failed())
-            return kNoMemory;
+            return kLsCudaNoMemory;
     }
-    return restart();
-}
-
-Problem Decoder::restart()
-{
-    m_rows.assign(m_layers.size(), 0);
-    m_length = 0;
-    m_drawn = m_steps = 0;
-    const std::vector<std::int32_t> zeros(std::max<std::size_t>(m_layers.size(), 2), 0);
-    const bool done = m_device.copyIn(m_lengths.as<void>(), zeros.data(), m_layers.size() * 4) &&
-                      m_device.copyIn(m_position.as<void>(), zeros.data(), 4) &&
-                      m_device.copyIn(m_step.as<void>(), zeros.data(), 8) &&
-                      m_device.copyIn(m_historyCount.as<void>(), zeros.data(), 4);
-    return done ? Problem() : m_device.error();
+    return {};
 }
 
 Problem Decoder::checked(const LsCudaPlan& plan) const
 {
     if (m_layers.empty())
         return "no model is loaded";
-    if (plan.sinks < 0 || plan.window < 0 || plan.editCount < 0 || plan.tapCount < 0)
+    bool negative = plan.editCount < 0 || plan.tapCount < 0;
+    for (int l = 0; l < m_model.layers; ++l)
+        negative = negative || (plan.sinks && plan.sinks[l] < 0) || (plan.windows && plan.windows[l] < 0);
+    if (negative)
         return "a number of the plan is negative";
     for (int i = 0; i < plan.editCount; ++i)
         if (plan.edits[i].layer < 0 || plan.edits[i].layer >= m_model.layers || !plan.edits[i].vector ||
             plan.edits[i].kind < 0 || plan.edits[i].kind > 1)
             return "edit " + std::to_string(i) + " names a layer or kind that does not exist";
     for (int i = 0; i < plan.tapCount; ++i)
-        if (plan.taps[i].layer < 0 || plan.taps[i].layer >= m_model.layers || plan.taps[i].kind < 0 ||
+        if (plan.taps[i].layer < -1 || plan.taps[i].layer >= m_model.layers || plan.taps[i].kind < 0 ||
             plan.taps[i].kind > 2 || plan.taps[i].directionCount < 0 ||
             (plan.taps[i].directionCount > 0 && !plan.taps[i].directions) ||
             (1 + std::int64_t(plan.taps[i].directionCount)) * kMaxStep > std::int64_t(kPromptChunk) * m_model.width)
@@ -203,7 +181,8 @@ Problem Decoder::addPlan(const LsCudaPlan& in, int& number)
 {
     if (Problem p = checked(in); !p.empty())
         return p;
-    Plan plan;
+    auto made = std::make_unique<Plan>();
+    Plan& plan = *made;
     const std::size_t layers = m_layers.size(), row = std::size_t(m_model.width) * sizeof(float);
     plan.attention.assign(layers, 1);
     plan.mlp.assign(layers, 1);
@@ -211,8 +190,10 @@ Problem Decoder::addPlan(const LsCudaPlan& in, int& number)
         plan.attention.assign(in.attentionRuns, in.attentionRuns + layers);
     if (in.mlpRuns)
         plan.mlp.assign(in.mlpRuns, in.mlpRuns + layers);
-    plan.sinks = in.sinks;
-    plan.window = in.window;
+    for (std::size_t l = 0; l < layers; ++l) {
+        plan.sinks.push_back(in.sinks ? in.sinks[l] : 0);
+        plan.windows.push_back(in.windows ? in.windows[l] : m_layers[l].window);
+    }
     std::vector<std::int32_t> grows;
     for (std::uint8_t& runs : plan.attention)
         grows.push_back(runs = runs ? 1 : 0);
@@ -220,10 +201,10 @@ Problem Decoder::addPlan(const LsCudaPlan& in, int& number)
         return p;
     for (int i = 0; i < in.editCount; ++i) {
         Edit edit{in.edits[i].layer, in.edits[i].kind, {}, {}};
-        const std::int32_t from = in.edits[i].fromPosition;
+        const std::int32_t range[] = {in.edits[i].from, in.edits[i].to};
         if (Problem p = place(edit.vector, in.edits[i].vector, row); !p.empty())
             return p;
-        if (Problem p = place(edit.from, &from, sizeof from); !p.empty())
+        if (Problem p = place(edit.range, range, sizeof range); !p.empty())
             return p;
         plan.edits.push_back(std::move(edit));
     }
@@ -246,8 +227,18 @@ Problem Decoder::addPlan(const LsCudaPlan& in, int& number)
         if (!plan.host)
             return "no memory that the device can copy to";
     }
-    number = int(m_plans.size());
-    m_plans.push_back(std::move(plan));
+    number = putInto(m_plans, std::move(made));
+    return {};
+}
+
+Problem Decoder::removePlan(int number)
+{
+    if (!planAt(number))
+        return "there is no such plan";
+    forgetRecordings(-1, number);
+    if (void* host = planAt(number)->host)
+        m_device.releaseHost(host);
+    m_plans[std::size_t(number)].reset();
     return {};
 }
 

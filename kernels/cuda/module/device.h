@@ -33,6 +33,7 @@ public:
     virtual void release(void* memory) = 0;
     virtual bool copyIn(void* to, const void* from, std::size_t bytes) = 0;  ///< after launches so far; waits
     virtual bool copyOut(void* to, const void* from, std::size_t bytes) = 0; ///< after launches so far; waits
+    virtual bool copyOn(void* to, const void* from, std::size_t bytes) = 0;  ///< on the device, after launches so far
     virtual bool beginRecording() = 0; ///< launches on stream() are kept instead of run
     virtual std::unique_ptr<Recording> endRecording() = 0;
     virtual bool replay(Recording& recording) = 0;

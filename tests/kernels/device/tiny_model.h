@@ -203,9 +203,9 @@ private:
                        v.data(), std::int64_t(v.size()), {s.cache, keys.data(), values.data(), stride, rows});
         ++rows;
         KeyChoice choice;
-        const int window = layer.window > 0 ? layer.window : plan.window;
+        const int window = plan.windows ? plan.windows[l] : layer.window;
         if (window > 0)
-            choice = {layer.window > 0 ? 0 : plan.sinks, std::max<std::int64_t>(0, rows - window), nullptr, nullptr};
+            choice = {plan.sinks ? plan.sinks[l] : 0, std::max<std::int64_t>(0, rows - window), nullptr, nullptr};
         std::vector<float> z(q.size());
         m_attention.decode(m_pool, shape, q.data(), {s.cache, keys.data(), values.data(), stride, rows}, choice,
                            z.data());
@@ -222,7 +222,7 @@ private:
     }
     void edit(const LsCudaEdit& e, std::vector<float>& x) const
     {
-        if (e.kind == 0 && m_position < e.fromPosition)
+        if (e.kind == 0 && (m_position < e.from || m_position >= e.to))
             return;
         double product = 1;
         if (e.kind == 1) {

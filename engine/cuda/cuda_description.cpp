@@ -1,8 +1,10 @@
-#include "engine/server/cuda_description.h"
+#include "engine/cuda/cuda_description.h"
 
 #include "kernels/cpu/kernel_table.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace ls {
 
@@ -18,7 +20,46 @@ const float* floatsOf(const at::Tensor& tensor)
     return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
 }
 
-Status checkModel(const ModelConfig& config, const Weights& weights)
+Status checkWeights(const ModelConfig& config, const Weights& weights)
+{
+    LS_CHECK(checkCudaConfig(config));
+    if (weights.positions.defined())
+        return lacks("models with learned positions");
+    for (const BlockWeights& block : weights.blocks)
+        if (!block.attnNorm.weight.defined() || !block.mlpNorm.weight.defined())
+            return lacks("models without a norm before their branches");
+    return success();
+}
+
+/// Tokens of a sequence whose prompt has `promptLength`.
+LsCudaEdit editOf(const Addition& addition, int layer, int promptLength)
+{
+    LsCudaEdit edit{layer, 0, floatsOf(addition.vector), 0, std::numeric_limits<int>::max()};
+    switch (addition.mask.kind) {
+    case TokenMask::Kind::Prompt:
+        edit.to = promptLength;
+        break;
+    case TokenMask::Kind::Generated:
+        edit.from = promptLength;
+        break;
+    case TokenMask::Kind::LastPrompt:
+        edit.from = promptLength - 1;
+        edit.to = promptLength;
+        break;
+    default:
+        break; // All; classes of tokens are refused when the plan is made
+    }
+    return edit;
+}
+
+bool usesWindow(const AttentionPlan& attention, bool generated)
+{
+    return attention.kind == AttentionKind::Window && (generated || !attention.decodeOnly);
+}
+
+} // namespace
+
+Status checkCudaConfig(const ModelConfig& config)
 {
     if (config.norm != NormKind::Rms)
         return lacks("models with layer norms");
@@ -30,18 +71,19 @@ Status checkModel(const ModelConfig& config, const Weights& weights)
         return lacks("models with attention sinks or clamped gates");
     if (config.qkNorm == QkNorm::Whole)
         return lacks("models with a norm over all heads together");
-    if (weights.positions.defined())
-        return lacks("models with learned positions");
-    for (const BlockWeights& block : weights.blocks)
-        if (!block.attnNorm.weight.defined() || !block.mlpNorm.weight.defined())
-            return lacks("models without a norm before their branches");
     for (const RotaryTable& table : config.rotaries)
         if (table.frequencies.size() != config.rotaries.front().frequencies.size())
             return lacks("models whose layers rotate different numbers of dimensions");
     return success();
 }
 
-} // namespace
+bool attendsInPhases(const ForwardPlan& plan)
+{
+    const auto& blocks = plan.blocks();
+    return std::any_of(blocks.begin(), blocks.end(), [](const BlockPlan& block) {
+        return usesWindow(block.attention, true) != usesWindow(block.attention, false);
+    });
+}
 
 LsCudaMatrix CudaModel::matrix(const WeightMatrix& weights, const at::Tensor& bias)
 {
@@ -108,7 +150,7 @@ Result<std::unique_ptr<CudaModel>> CudaModel::of(std::shared_ptr<const Model> mo
 {
     const ModelConfig& config = model->config();
     const Weights& weights = model->weights();
-    LS_CHECK(checkModel(config, weights));
+    LS_CHECK(checkWeights(config, weights));
     auto out = std::make_unique<CudaModel>(model);
     for (int l = 0; l < config.blockCount; ++l)
         out->m_layers.push_back(out->layer(l));
@@ -151,7 +193,7 @@ Result<std::unique_ptr<CudaModel>> CudaModel::of(std::shared_ptr<const Model> mo
     return out;
 }
 
-Result<std::unique_ptr<CudaPlan>> CudaPlan::of(PlanPtr plan)
+Result<std::unique_ptr<CudaPlan>> CudaPlan::of(PlanPtr plan, const CudaPass& pass)
 {
     auto out = std::make_unique<CudaPlan>(plan);
     LsCudaPlan& d = out->m_description;
@@ -166,29 +208,34 @@ Result<std::unique_ptr<CudaPlan>> CudaPlan::of(PlanPtr plan)
             !block.mlpOutEdits.empty())
             return lacks("changes elsewhere than after a block");
         const AttentionPlan& attention = block.attention;
-        const bool window = attention.kind == AttentionKind::Window;
-        if (attention.kind == AttentionKind::TopK || (window && attention.decodeOnly))
-            return lacks("top-k attention, or a window that only generated tokens have");
-        if (window && plan->model().config().layers[l].window > 0)
-            return lacks("a window in a layer that has one of its own");
-        const int sinks = window ? attention.sinks : 0, width = window ? attention.window : 0;
-        if (l > 0 && (sinks != d.sinks || width != d.window))
-            return lacks("different attention in different layers");
-        d.sinks = sinks;
-        d.window = width;
+        if (attention.kind == AttentionKind::TopK)
+            return lacks("top-k attention");
+        int window = plan->model().config().layers[l].window, sinks = 0; // the layer's own
+        if (usesWindow(attention, pass.generated) && (window == 0 || attention.window < window)) {
+            if (window > 0 && attention.sinks > 0)
+                return lacks("sinks in a layer that has a window of its own");
+            window = attention.window;
+            sinks = attention.sinks;
+        }
+        out->m_sinks.push_back(sinks);
+        out->m_windows.push_back(window);
         out->m_attention.push_back(block.attentionRuns);
         out->m_mlp.push_back(block.mlpRuns);
         for (const SiteEdit& edit : block.residPostEdits) {
             if (const auto* addition = std::get_if<Addition>(&edit.what)) {
-                if (addition->mask.kind != TokenMask::Kind::All)
-                    return lacks("a steering vector for some tokens only");
-                out->m_edits.push_back({int(l), 0, floatsOf(addition->vector), 0});
+                out->m_edits.push_back(editOf(*addition, int(l), pass.promptLength));
             } else {
-                out->m_edits.push_back({int(l), 1, floatsOf(std::get<Projection>(edit.what).unit), 0});
+                out->m_edits.push_back({int(l), 1, floatsOf(std::get<Projection>(edit.what).unit), 0, 0});
             }
         }
     }
+    for (int l = -1; pass.streams && l < int(blocks.size()); ++l)
+        out->m_taps.push_back({l, 0, nullptr, 0});
+    d.taps = out->m_taps.data();
+    d.tapCount = int(out->m_taps.size());
     d.attentionRuns = out->m_attention.data();
+    d.sinks = out->m_sinks.data();
+    d.windows = out->m_windows.data();
     d.mlpRuns = out->m_mlp.data();
     d.edits = out->m_edits.data();
     d.editCount = int(out->m_edits.size());

@@ -11,6 +11,9 @@
 /// with the reason, never left out.
 namespace ls {
 
+/// Whether the module can run models of this configuration; what only weights tell CudaModel::of refuses.
+Status checkCudaConfig(const ModelConfig& config);
+
 /// Keeps what the description points to: matrices in the layout of files, rotary tables. Needs the memory of the packed
 /// matrices once more while it lives; the module copies everything when it loads.
 class CudaModel {
@@ -39,11 +42,20 @@ private:
     std::vector<const float*> m_cosineTables, m_sineTables; // the same as pointers
 };
 
+/// What a plan does not say itself.
+struct CudaPass {
+    int promptLength = 0;  ///< where generated tokens begin
+    bool generated = true; ///< of generated tokens: attention may differ from that of the prompt
+    bool streams = false;  ///< the stream before the first block and after every block is tapped
+};
+/// Whether attention of generated tokens differs from that of the prompt.
+bool attendsInPhases(const ForwardPlan& plan);
+
 /// NotSupported names what the module lacks: pruned weights, silenced heads, top-k attention, edits elsewhere than
-/// after a block or only at some tokens, a window that only generated tokens have.
+/// after a block, sinks in a layer with a window of its own that is longer than the plan's.
 class CudaPlan {
 public:
-    static Result<std::unique_ptr<CudaPlan>> of(PlanPtr plan);
+    static Result<std::unique_ptr<CudaPlan>> of(PlanPtr plan, const CudaPass& pass = {});
 
     const LsCudaPlan& description() const { return m_description; }
 
@@ -56,7 +68,9 @@ private:
     PlanPtr m_plan;
     LsCudaPlan m_description{};
     std::vector<std::uint8_t> m_attention, m_mlp;
+    std::vector<int> m_sinks, m_windows;
     std::vector<LsCudaEdit> m_edits;
+    std::vector<LsCudaTap> m_taps;
 };
 
 } // namespace ls
