@@ -47,7 +47,7 @@ LsCudaEdit editOf(const Addition& addition, int layer, int promptLength)
         edit.to = promptLength;
         break;
     default:
-        break; // All; classes of tokens are refused when the plan is made
+        break; // All; the rest is refused in CudaPlan::of
     }
     return edit;
 }
@@ -223,6 +223,8 @@ Result<std::unique_ptr<CudaPlan>> CudaPlan::of(PlanPtr plan, const CudaPass& pas
         out->m_mlp.push_back(block.mlpRuns);
         for (const SiteEdit& edit : block.residPostEdits) {
             if (const auto* addition = std::get_if<Addition>(&edit.what)) {
+                if (addition->mask.kind > TokenMask::Kind::LastPrompt)
+                    return lacks("additions at classes of tokens");
                 out->m_edits.push_back(editOf(*addition, int(l), pass.promptLength));
             } else {
                 out->m_edits.push_back({int(l), 1, floatsOf(std::get<Projection>(edit.what).unit), 0, 0});

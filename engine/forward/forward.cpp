@@ -181,6 +181,8 @@ Result<std::vector<at::Tensor>> Forward::runBatch(std::span<const ForwardInput> 
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         LS_CHECK(checkInput(m_plan->model(), inputs[i].ids, caches[i]->length()));
         before.push_back(caches[i]->length());
+        if (inputs[i].ids.size() > 1) // a prompt, or a piece of one
+            caches[i]->reserve(std::max(before[i] + int(inputs[i].ids.size()), inputs[i].promptLength));
     }
     const auto undo = [&] {
         for (std::size_t i = 0; i < inputs.size(); ++i)

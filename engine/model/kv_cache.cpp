@@ -11,6 +11,13 @@
 
 namespace ls {
 
+namespace {
+
+/// Rows beyond those in use. Few: where rows lie in large pages, unused ones between two heads take memory too.
+constexpr int kSpare = 256;
+
+} // namespace
+
 KvCache::KvCache(int blockCount, int kvHeads, int headWidth, at::ScalarType dtype)
     : m_layers(std::size_t(blockCount))
     , m_kvHeads(kvHeads)
@@ -33,7 +40,7 @@ KvCache KvCache::clone() const
     KvCache copy = *this;
     for (Layer& layer : copy.m_layers)
         if (layer.k.defined())
-            copy.moveTo(layer, int(layer.k.size(1)));
+            copy.moveTo(layer, int(layer.positions.size()) + kSpare);
     return copy;
 }
 
@@ -45,12 +52,18 @@ std::int64_t KvCache::bytes() const
     return 2 * entries * m_kvHeads * m_headWidth * std::int64_t(c10::elementSize(m_dtype));
 }
 
-void KvCache::reserve(Layer& layer, int entries)
+void KvCache::reserve(int entries)
 {
-    constexpr int kFirst = 256;
+    for (Layer& layer : m_layers)
+        if (!layer.k.defined() || entries > int(layer.k.size(1)))
+            moveTo(layer, entries + kSpare);
+}
+
+void KvCache::grow(Layer& layer, int entries)
+{
     const int capacity = layer.k.defined() ? int(layer.k.size(1)) : 0;
     if (entries > capacity)
-        moveTo(layer, std::max({entries, 2 * capacity, kFirst}));
+        moveTo(layer, std::max(entries, capacity + std::max(capacity / 8, kSpare)));
 }
 
 void KvCache::moveTo(Layer& layer, int capacity) const
@@ -77,7 +90,7 @@ KvRows KvCache::grow(int index, int n, int firstPosition)
 {
     Layer& layer = m_layers.at(std::size_t(index));
     const auto used = std::int64_t(layer.positions.size());
-    reserve(layer, int(used + n));
+    grow(layer, int(used + n));
     for (int i = 0; i < n; ++i)
         layer.positions.push_back(firstPosition + i);
     return {m_dtype, layer.k.data_ptr(), layer.v.data_ptr(), layer.k.size(1) * m_headWidth, used};
@@ -88,7 +101,7 @@ void KvCache::append(int index, const at::Tensor& k, const at::Tensor& v, int fi
     Layer& layer = m_layers.at(std::size_t(index));
     const auto used = std::int64_t(layer.positions.size());
     const std::int64_t n = k.size(0);
-    reserve(layer, int(used + n));
+    grow(layer, int(used + n));
     layer.k.narrow(1, used, n).copy_(k.transpose(0, 1));
     layer.v.narrow(1, used, n).copy_(v.transpose(0, 1));
     for (std::int64_t i = 0; i < n; ++i)

@@ -26,6 +26,8 @@ public:
     KvCache clone() const;                  ///< deep copy (fork, experiments)
     std::int64_t bytes() const;             ///< in use
 
+    /// Room for so many entries in every layer, where a prompt's length is known. Memory is taken as rows are written.
+    void reserve(int entries);
     /// Appends n rows; k, v: [n, kv heads, d_head]; positions ascending, all greater than the stored ones.
     void append(int layer, const at::Tensor& k, const at::Tensor& v, int firstPosition);
     /// Rows for n more entries with these positions, to be written by the caller.
@@ -37,10 +39,10 @@ public:
 
 private:
     struct Layer {
-        at::Tensor k, v; // [kv heads, capacity, d_head], grown by doubling
+        at::Tensor k, v; // [kv heads, capacity, d_head], grown by an eighth at least
         std::vector<std::int32_t> positions;
     };
-    void reserve(Layer& layer, int entries);
+    void grow(Layer& layer, int entries);
     void moveTo(Layer& layer, int capacity) const; // memory of its own, the rows in use copied
 
     std::vector<Layer> m_layers;

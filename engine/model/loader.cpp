@@ -114,13 +114,15 @@ Status checkOptions(const LoadOptions& options)
 Status checkMemory(const ModelInfo& info)
 {
     const std::int64_t free = freeMemoryBytes();
-    if (info.weightBytes <= free)
+    // For another device they are unpacked beside themselves until it has them.
+    const std::int64_t needed = info.device == "cpu" ? info.weightBytes : 2 * info.weightBytes;
+    if (needed <= free)
         return success();
-    return Error{Errc::ModelTooLarge,
-                 fmt::format("{} needs {:.1f} GB, {:.1f} GB are free.", info.name, double(info.weightBytes) / 1e9,
-                             double(free) / 1e9),
-                 info.dtype == "float32" ? "Load it in bfloat16, or close other programs." : "Close other programs.",
-                 {}};
+    return Error{
+        Errc::ModelTooLarge,
+        fmt::format("{} needs {:.1f} GB, {:.1f} GB are free.", info.name, double(needed) / 1e9, double(free) / 1e9),
+        info.dtype == "float32" ? "Load it in bfloat16, or close other programs." : "Close other programs.",
+        {}};
 }
 
 Status readTensors(const std::vector<TensorSpec>& specs, const LoadOptions& options, const ModelInfo& info)

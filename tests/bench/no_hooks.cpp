@@ -40,6 +40,7 @@ ForwardPath noHooksForwardPath(); // in place of the one that the headers above 
 #define Step NoHooksStep
 #define TapSink NoHooksTapSink
 #define applyEdits noHooksApplyEdits
+#define checkInput noHooksCheckInput
 #define defaultForwardPath noHooksForwardPath
 #define runPlainBlock noHooksPlainBlock
 // clang-format off

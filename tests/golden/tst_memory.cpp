@@ -8,6 +8,7 @@
 #include <QtTest>
 
 #include <filesystem>
+#include <fstream>
 
 using namespace ls;
 using namespace ls::test;
@@ -19,6 +20,8 @@ private Q_SLOTS:
     void initTestCase() { at::set_num_threads(2); }
     void cacheBytes_areTheFormula_data();
     void cacheBytes_areTheFormula();
+    void residentMemory_isNearTheFormula_data();
+    void residentMemory_isNearTheFormula();
     void skippedAttention_takesNoCache();
     void copies_keepTheirValues_data();
     void copies_keepTheirValues();
@@ -69,6 +72,50 @@ void TestMemory::cacheBytes_areTheFormula()
     }
     cache.truncate(2);
     QCOMPARE(cache.bytes(), 2 * perToken);
+}
+
+void TestMemory::residentMemory_isNearTheFormula_data()
+{
+    QTest::addColumn<int>("first"); // rows of the prompt, then one by one
+    QTest::addColumn<int>("rows");
+    QTest::newRow("a prompt") << 2100 << 2100;
+    QTest::newRow("a prompt just over a power of two") << 4100 << 4100;
+    QTest::newRow("one by one") << 1 << 2100;
+    QTest::newRow("a short prompt, then one by one") << 500 << 5000;
+}
+
+void TestMemory::residentMemory_isNearTheFormula()
+{
+    QFETCH(int, first);
+    QFETCH(int, rows);
+    const auto resident = [] {
+        std::ifstream file("/proc/self/statm");
+        std::int64_t all = 0, pages = 0;
+        file >> all >> pages;
+        return pages * 4096;
+    };
+    const auto fill = [](const KvRows& target, int n) {
+        for (int head = 0; head < 3; ++head)
+            for (void* base : {target.keys, target.values})
+                std::fill_n(static_cast<float*>(base) + head * target.headStride + target.firstRow * 64, n * 64, 1.0f);
+    };
+    const std::int64_t before = resident();
+    KvCache cache(30, 3, 64, at::kFloat);
+    cache.reserve(first);
+    for (int row = 0; row < rows; row += row < first ? first : 1) {
+        const int n = row < first ? first : 1;
+        for (int layer = 0; layer < 30; ++layer)
+            fill(cache.grow(layer, n, row), n);
+        cache.advance(n);
+    }
+    const std::int64_t taken = resident() - before;
+    QVERIFY2(taken < 1.2 * double(cache.bytes()) + 2e6,
+             qPrintable(QStringLiteral("%1 MB for %2 MB").arg(double(taken) / 1e6).arg(double(cache.bytes()) / 1e6)));
+    const KvCache copy = cache.clone();
+    const std::int64_t both = resident() - before;
+    QVERIFY2(both < 2.4 * double(cache.bytes()) + 4e6,
+             qPrintable(QStringLiteral("%1 MB with a copy").arg(double(both) / 1e6)));
+    QCOMPARE(copy.bytes(), cache.bytes());
 }
 
 void TestMemory::skippedAttention_takesNoCache()

@@ -24,6 +24,7 @@ private Q_SLOTS:
     void risingScores_loseNothing_data();
     void risingScores_loseNothing();
     void notANumber_isSeen();
+    void minusInfinity_weighsNothing();
     void handCase();
     void threads_doNotChangeAnything();
     void newRows_areTurnedAndStored_data();
@@ -379,6 +380,32 @@ void TestAttention::notANumber_isSeen()
             attention.decode(pool, c.shape, q.data(), c.view(), {}, out.data());
             for (const float value : out)
                 QVERIFY(std::isnan(value));
+        }
+    }
+}
+
+void TestAttention::minusInfinity_weighsNothing()
+{
+    // A block and a part of keys whose scores overflow, at the start, inside and at the end.
+    for (const Variant variant : runnableVariants()) {
+        const WithVariant use(variant);
+        WorkerPool pool(2);
+        for (const auto& [begin, end] : {std::pair(0, 16), {0, 128}, {16, 32}, {128, 144}, {130, 300}, {0, 299}}) {
+            Attention attention;
+            Case c({1, 1, 16, 1.0f, 0.0f}, CacheType::F32, 300);
+            for (int row = begin; row < end; ++row)
+                c.k[std::size_t(row) * 16] = -std::numeric_limits<float>::infinity();
+            c.round(c.k, c.keys);
+            auto q = normalValues(16, 1);
+            q[0] = 1.0f;
+            std::vector<std::int64_t> seen = rowsBetween(0, begin);
+            for (const std::int64_t row : rowsBetween(end, 300))
+                seen.push_back(row);
+            std::vector<float> out(16);
+            std::vector<double> expected;
+            attention.decode(pool, c.shape, q.data(), c.view(), {}, out.data());
+            c.reference(q.data(), 0, seen, expected);
+            QVERIFY(largestError(expected, out.data()) <= kTolerance);
         }
     }
 }

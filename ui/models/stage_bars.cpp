@@ -110,7 +110,8 @@ QString stageNote(const RunData& run)
          byLane(run, [](const LaneStages& stages, const LaneData&) { return stages.prefill.ns.sum(); })});
     say(tr("First token %1 ms."),
         {byLane(run, [](const LaneStages&, const LaneData& lane) { return 1000 * lane.ttftUs; })});
-    say(run.toggles.empty() ? tr("Mean of %1 steps.") : tr("Mean of the steps since the last switch: %1."),
+    say(run.toggles.empty() ? tr("Mean of %1 steps.")
+                            : tr("Mean of %1 steps, of a switched lane since its last switch."),
         {counts(run, [](const LaneStages& stages) { return stages.decode.tokens; })});
     say(tr("Probes beside each step %1 ms."), {byLane(run, [](const LaneStages& stages, const LaneData&) {
             return stages.probesNs / std::max<std::int64_t>(1, stages.decode.tokens);

@@ -42,10 +42,12 @@ StagePanel::StagePanel(Workbench* workbench, QWidget* parent)
     , m_plot(plots::make(QStringLiteral("speed.stages.plot"), tr("Time of a decode step by stage and lane")))
     , m_note(new QLabel)
 {
-    setHelp(tr("Of the run in view, from timers inside the engine: the mean time of a step of each lane's own, so the "
-               "whole bar is 1 / its tok/s. QKV: norm and the projections before attention. Attention: rotary "
+    setHelp(tr("Of the run in view, from timers inside the engine: the mean time of a step, of all steps of each lane "
+               "(its tok/s counts only those that all lanes made, with the cost of switches). QKV: norm and the "
+               "projections before attention. Attention: rotary "
                "embedding, writing the cache, reading keys and values. Output: the projection after it. Hooks: taps "
-               "and edits inside the pass. Other: what no timer covers. After a switch in mid-generation a lane's "
+               "and edits inside the pass. Other: the rest of the step; on a "
+               "CUDA device, which has no timers, all of it. After a switch in mid-generation a lane's "
                "means start again. What probes do with the values after a step stands below, it is no part of the "
                "step."));
     m_key->setObjectName(QStringLiteral("speed.stages.key"));
@@ -111,8 +113,12 @@ void StagePanel::refresh()
         const bool tokens = run && std::any_of(run->lanes.begin(), run->lanes.end(), [](const LaneData& lane) {
                                 return int(lane.tokens.size()) > lane.promptTokens() + 1;
                             });
+        const bool switched = run && std::any_of(run->lanes.begin(), run->lanes.end(),
+                                                 [](const LaneData& lane) { return lane.stages.prefill.tokens > 0; });
         if (run && run->running)
             setState(State::Loading, tr("Waiting for the first steps."));
+        else if (tokens && switched)
+            setState(State::Empty, tr("No step was made since the last switch. Generate to measure one."));
         else if (tokens)
             setState(State::Empty, tr("This run was stored without times of its stages. Generate to measure them."));
         else

@@ -60,9 +60,12 @@ struct DecodePart {
     using Value = typename Cached<kType>::Value;
     static constexpr int kMaxHeads = 4; // of a pass: 4 heads x 4 vectors of sums stay in registers
     static constexpr int kKeys = 16;    // scores of a head fill one vector
-    // The maximum follows only when scores are that far above it: weights up to e^8 lose nothing, and the branch is
-    // almost never taken after the first block.
+    // The maximum follows only when scores are that far above it: weights up to e^8 cost no accuracy, and the branch
+    // is almost never taken after the first block.
     static constexpr float kRise = 8.0f;
+    // The maximum before any score: finite, so that blocks of scores of minus infinity weigh nothing (e^-87) and are no
+    // NaN.
+    static constexpr float kNothing = -__FLT_MAX__;
 
     const DecodeAttentionJob& job;
     int firstHead = 0;
@@ -196,7 +199,7 @@ struct DecodePart {
     {
         firstHead = head;
         for (int h = 0; h < kHeads; ++h) {
-            maxima[h] = -__builtin_inff();
+            maxima[h] = kNothing;
             totals[h] = broadcast(0.0f);
         }
         for (int key = 0; key < job.count; key += kKeys) {
@@ -209,7 +212,7 @@ struct DecodePart {
                 sumValues<kHeads, 1>(key, n, column);
         }
         for (int h = 0; h < kHeads; ++h) {
-            resultOf(h)[job.width] = maxima[h];
+            resultOf(h)[job.width] = maxima[h] == kNothing ? -__builtin_inff() : maxima[h];
             resultOf(h)[job.width + 1] = sum(totals[h]);
         }
     }

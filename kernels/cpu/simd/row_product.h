@@ -79,7 +79,7 @@ void rowProduct(const RowProductJob& job)
     for (std::int64_t first = 0; first < job.rowCount; first += 16) {
         const int count = job.rowCount - first < 16 ? int(job.rowCount - first) : 16;
         int token = 0;
-        for (; token + 4 <= job.tokens; token += 4) // the rows stay in the first cache
+        for (; token + 4 <= job.tokens; token += 4) // the rows come from memory once
             rowsTimes<kFormat, 4>(job, first, count, token);
         switch (job.tokens - token) {
         case 3:

@@ -116,9 +116,11 @@ public:
 private:
     bool ok(cudaError_t error)
     {
-        if (error != cudaSuccess)
-            m_error = cudaGetErrorString(error);
-        return error == cudaSuccess;
+        if (error == cudaSuccess)
+            return true;
+        m_error = cudaGetErrorString(error);
+        cudaGetLastError(); // a refused allocation would else be the error of the next launch
+        return false;
     }
 
     cudaStream_t m_stream = nullptr, m_beside = nullptr;

@@ -36,9 +36,12 @@ Problem Decoder::addSequence(int room, int& number)
         return kLsCudaNoMemory;
     made->rows.resize(layers);
     number = putInto(m_sequences, std::move(made));
-    if (Problem p = select(number); !p.empty())
-        return p;
-    return restart();
+    Problem problem = select(number);
+    if (problem.empty())
+        problem = restart();
+    if (!problem.empty())
+        removeSequence(number); // the caller has none
+    return problem;
 }
 
 Problem Decoder::copySequence(int from, int& number)
@@ -69,7 +72,10 @@ Problem Decoder::copySequence(int from, int& number)
         removeSequence(number);
         return problem;
     }
-    return setCounters();
+    Problem problem = setCounters();
+    if (!problem.empty())
+        removeSequence(number);
+    return problem;
 }
 
 Problem Decoder::removeSequence(int number)
