@@ -32,6 +32,23 @@ bool isGenerated(const EngineMessage& message)
     return token && token->origin == "generated";
 }
 
+OpenModel openRequest(EngineProcess& engine, const QString& dtype)
+{
+    OpenModel open;
+    open.requestId = engine.nextRequestId();
+    open.path = test::smolLmPath();
+    open.dtype = dtype.toStdString();
+    return open;
+}
+
+Generate oneTokenRequest() // without its id
+{
+    Generate generate;
+    generate.prompt.messages.push_back({{"role", "user"}, {"content", "Name three rivers of Africa."}});
+    generate.maxTokens = 1;
+    return generate;
+}
+
 } // namespace
 
 void TestFirstToken::firstToken_afterOpen_data()
@@ -52,13 +69,8 @@ void TestFirstToken::firstToken_afterOpen()
         options.program = LAYERSCOPE_BIN_DIR "/layerscope-engine";
         auto engine = EngineProcess::start(options);
         QVERIFY(engine.ok());
-        OpenModel open;
-        open.requestId = engine.value()->nextRequestId();
-        open.path = test::smolLmPath();
-        open.dtype = dtype.toStdString();
-        Generate generate;
-        generate.prompt.messages.push_back({{"role", "user"}, {"content", "Name three rivers of Africa."}});
-        generate.maxTokens = 1;
+        const OpenModel open = openRequest(*engine.value(), dtype);
+        Generate generate = oneTokenRequest();
         QElapsedTimer clock;
         clock.start();
         QVERIFY(engine.value()->send(open).ok());
@@ -100,14 +112,8 @@ void TestFirstToken::firstToken_whileCalibrating()
     options.program = LAYERSCOPE_BIN_DIR "/layerscope-engine";
     auto engine = EngineProcess::start(options);
     QVERIFY(engine.ok());
-    OpenModel open;
-    open.requestId = engine.value()->nextRequestId();
-    open.path = test::smolLmPath();
-    open.dtype = dtype.toStdString();
-    QVERIFY(engine.value()->send(open).ok());
-    Generate generate;
-    generate.prompt.messages.push_back({{"role", "user"}, {"content", "Name three rivers of Africa."}});
-    generate.maxTokens = 1;
+    QVERIFY(engine.value()->send(openRequest(*engine.value(), dtype)).ok());
+    Generate generate = oneTokenRequest();
     QElapsedTimer clock;
     std::vector<qint64> waits;
     bool calibrated = false, waiting = true; // nothing is asked before the model is open
@@ -142,6 +148,7 @@ void TestFirstToken::firstToken_whileCalibrating()
         if (std::holds_alternative<Progress>(got) && !waiting) // a piece begins
             QVERIFY(ask());
     }
+    QVERIFY(!waits.empty());
     std::sort(waits.begin(), waits.end());
     qInfo("%s: first token after %lld ms (median of %zu during one calibration, at most %lld)", qPrintable(dtype),
           static_cast<long long>(waits[waits.size() / 2]), waits.size(), static_cast<long long>(waits.back()));

@@ -113,11 +113,11 @@ void StagePanel::refresh()
         const bool tokens = run && std::any_of(run->lanes.begin(), run->lanes.end(), [](const LaneData& lane) {
                                 return int(lane.tokens.size()) > lane.promptTokens() + 1;
                             });
-        const bool switched = run && std::any_of(run->lanes.begin(), run->lanes.end(),
-                                                 [](const LaneData& lane) { return lane.stages.prefill.tokens > 0; });
+        const bool timed = run && std::any_of(run->lanes.begin(), run->lanes.end(),
+                                              [](const LaneData& lane) { return lane.stages.prefill.tokens > 0; });
         if (run && run->running)
             setState(State::Loading, tr("Waiting for the first steps."));
-        else if (tokens && switched)
+        else if (tokens && timed)
             setState(State::Empty, tr("No step was made since the last switch. Generate to measure one."));
         else if (tokens)
             setState(State::Empty, tr("This run was stored without times of its stages. Generate to measure them."));
