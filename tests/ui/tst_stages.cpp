@@ -202,6 +202,12 @@ void TestStages::panel_saysWhyItIsEmpty()
     QVERIFY(desktop.open());
     QVERIFY(desktop.generate());
     for (LaneData& lane : desktop.workbench.run()->lanes)
+        lane.stages.decode = {}; // as after a switch that no step followed
+    Q_EMIT desktop.workbench.runChanged();
+    draw();
+    QCOMPARE(desktop.panel()->stateName(), QStringLiteral("empty"));
+    QVERIFY(desktop.text("panel.speed.stages.message").contains(QStringLiteral("since the last switch")));
+    for (LaneData& lane : desktop.workbench.run()->lanes)
         lane.stages = {}; // as in a file of before
     Q_EMIT desktop.workbench.runChanged();
     draw();
